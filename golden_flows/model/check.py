@@ -1,0 +1,38 @@
+"""What a check is, and the registry that checks fill on import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from golden_flows.model.facts import Facts
+from golden_flows.model.finding import Said
+
+CheckFunction = Callable[[Facts], Said]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A pure function of facts under a durable id of the catalogue; the guideline says the rest of it."""
+
+    id: str
+    """``EX-2``; once released it never changes meaning."""
+    needs: tuple[str, ...]
+    """Names of the ``Facts`` fields that must not be None; while one is, the check is blocked, not run."""
+    function: CheckFunction
+
+
+REGISTRY: dict[str, Check] = {}
+"""Every check by id. Filled by ``golden_flows.guideline.load_checks``."""
+
+
+def check(check_id: str, *, needs: tuple[str, ...]) -> Callable[[CheckFunction], CheckFunction]:
+    """Register a check. The decorated function stays an ordinary function."""
+
+    def register(function: CheckFunction) -> CheckFunction:
+        if check_id in REGISTRY:
+            raise ValueError(f"check {check_id} is registered twice")
+        REGISTRY[check_id] = Check(check_id, needs, function)
+        return function
+
+    return register

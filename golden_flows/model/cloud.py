@@ -1,0 +1,73 @@
+"""Clouds as the suite knows them: an entry of clouds.yaml and its profile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from golden_flows.model.evidence import EvidenceLevel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What a cloud is said to be (``interop:`` keys of its clouds.yaml entry), defaults filled in.
+
+    Every field name is also the key a deployer writes; see ``docs/clouds.md``.
+    """
+
+    cloud: str
+    """Name of the clouds.yaml entry."""
+    networks: tuple[str, ...] = ()
+    """Names of the networks for the NICs, primary first. Empty: the project's only network."""
+    floating_network: str | None = None
+    """External network to take a floating IP from; None: fixed addresses are reachable as they are."""
+    flavor: str | None = None
+    """Flavor name. None: the smallest that fits the image."""
+    image: str | None = None
+    """Glance name of the golden image that Anne starts from on this cloud (source role)."""
+    auth: tuple[str, ...] = ("key",)
+    """Ways to log in that this cloud offers: ``key``, ``password``."""
+    channels: tuple[str, ...] = ("openstack-http",)
+    """Configuration channels: ``openstack-http``, ``ec2-http``, ``config-drive``."""
+    image_format: str | None = None
+    """Disk format that an imported RAW image is converted into (``vhd``); None: not converted."""
+    hypervisor: str = "unknown"
+    disk_drivers: tuple[str, ...] = ()
+    """Guest drivers expected on the root disk (``virtio_blk``). Empty: any paravirtual driver."""
+    nic_drivers: tuple[str, ...] = ()
+    """Guest drivers expected on the NICs, primary first. Empty: any paravirtual driver."""
+    driver_bundle: bool = False
+    """Whether the cloud offers paravirtual drivers to guests through its vendor data."""
+    legacy_put: bool = True
+    """Whether ``PUT /v2/images/{id}/file`` is open to tenants."""
+    agent: str = "reference"
+    """Guest agent in the golden image; a file name in ``golden_flows/agents``."""
+    user: str = "root"
+    """Default user of the golden image."""
+    access: str | None = None
+    """SOCKS URL of the way in (``socks5h://127.0.0.1:1080``); None: guests are reached directly."""
+    console: bool = True
+    """Whether ``os-getConsoleOutput`` is offered."""
+    boot_timeout_s: float = 120.0
+    """From server create to the guest agent's report."""
+    evidence_level: EvidenceLevel = EvidenceLevel.REAL_CLOUD
+    evidence_detail: str = ""
+    """Printed beside the level: ``QEMU 7.2.22 TCG, reference cloud 'public'``."""
+    evidence_url: str | None = None
+    """A reference cloud's own evidence listing (leases, DHCP capture)."""
+    active_faults: tuple[str, ...] = ()
+    """Faults that this reference cloud has been told to have; always shown in the report."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An ordered pair of clouds. A→B and B→A are two cells."""
+
+    src: str
+    dst: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.src}-{self.dst}"
+
+    def __str__(self) -> str:
+        return f"{self.src} → {self.dst}"

@@ -1,0 +1,260 @@
+"""Frozen facts, read once at each stage. Checks are pure functions of these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from golden_flows.model.cloud import Pair, Profile
+from golden_flows.model.guest import GuestReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportFacts:
+    """What the source cloud handed out. Source: Glance v2 ``show`` and ``GET /file`` of the snapshot."""
+
+    image_id: str
+    asked_disk_format: str = "raw"
+    asked_container_format: str = "bare"
+    disk_format: str | None
+    container_format: str | None
+    size_bytes: int | None
+    """Glance's ``size``."""
+    content_length: int | None
+    downloaded_bytes: int
+    checksum: str | None
+    """Glance's md5."""
+    os_hash_algo: str | None
+    os_hash_value: str | None
+    computed_md5: str
+    computed_hash: str | None
+    """Digest of the downloaded bytes by ``os_hash_algo``; None when Glance named no (known) algorithm."""
+    sha256: str
+    head: bytes
+    """First 4 KiB."""
+    tail: bytes
+    """Last 512 bytes."""
+    virtual_size_bytes: int | None
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferFacts:
+    """What the mover used. RSS is this process's, peak reset before the transfer."""
+
+    moved_bytes: int
+    seconds: float
+    chunk_bytes: int
+    workers: int
+    rss_before_bytes: int | None
+    """None where the system does not tell."""
+    rss_peak_bytes: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportFacts:
+    """What the destination's Glance did with the image. Source: ``/v2/info/import`` and image ``show``."""
+
+    image_id: str | None
+    methods_offered: tuple[str, ...]
+    method_used: str | None
+    """None when the cloud offers no import and the image went by legacy PUT."""
+    create_status: int | None
+    stage_status: int | None
+    import_status: int | None
+    statuses_seen: tuple[str, ...]
+    """Image statuses in the order seen, without repeats."""
+    final_status: str | None
+    message: str
+    """Why it failed, as the cloud tells it (task message, failed import property); may be empty."""
+    seconds: float
+    sent_bytes: int
+    sent_sha512: str | None
+    stored_hash_algo: str | None
+    stored_hash_value: str | None
+    stored_disk_format: str | None
+    probe: PutProbe | None
+    """A small image by the legacy way, ``PUT /file``; None when it was not tried."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PutProbe:
+    """A 1 MiB image of random bytes, sent as raw by ``PUT /v2/images/{id}/file``."""
+
+    put_status: int | None
+    message: str
+    image_status: str | None
+    sent_bytes: int
+    sent_sha512: str
+    size_bytes: int | None
+    os_hash_algo: str | None
+    os_hash_value: str | None
+    disk_format: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversionFacts:
+    """The imported image, downloaded again and expanded to RAW on our side (``qemu-img``, format stated)."""
+
+    asked_format: str
+    disk_format: str | None
+    downloaded_bytes: int
+    head: bytes
+    """First 4 KiB of the stored form."""
+    footer: bytes
+    """Last 512 bytes of the stored form."""
+    api_virtual_size_bytes: int | None
+    original_bytes: int
+    original_sha256: str
+    expanded_bytes: int | None
+    """Virtual size after expansion; None when it could not be expanded."""
+    expanded_sha256: str | None
+    """Of the first ``original_bytes`` of the expansion."""
+    extra_tail_is_zero: bool | None
+    """Whether all bytes beyond ``original_bytes`` are zero; None when there are none."""
+    expand_error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortFacts:
+    """One NIC as the API describes it. Source: Neutron port and subnet."""
+
+    port_id: str
+    network: str
+    mac: str
+    fixed_ip: str | None
+    cidr: str | None
+    gateway_ip: str | None
+    dns: tuple[str, ...]
+    dhcp: bool
+    mtu: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootFacts:
+    """One server's way from create to a guest that reports."""
+
+    server_id: str
+    name: str
+    status: str
+    statuses_seen: tuple[str, ...]
+    fault: str
+    """``fault.message`` of an ERROR server; may be empty."""
+    console: str
+    """The serial console; control characters already stripped by the cloud, hostile text all the same."""
+    console_marker: str
+    """What our agent prints and the console must therefore contain."""
+    report: GuestReport | None
+    """The agent's report, by SSH or from the console; None when the guest never reported."""
+    ports: tuple[PortFacts, ...]
+    """In the order the NICs were asked for."""
+    seconds_to_active: float | None
+    seconds_to_report: float | None
+    run_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestFiles:
+    """Read over SSH from the running guest; None where the file does not exist."""
+
+    fstab: str | None = None
+    cmdline: str | None = None
+    udev_net_rules: str | None = None
+    initramfs_modules: tuple[str, ...] | None = None
+    """Kernel modules in the initramfs, or built into the kernel, as names with underscores."""
+    modules_on_disk: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginAttempt:
+    """One try to log in over SSH."""
+
+    method: str
+    """``key``, ``other-key``, ``password``, ``wrong-password``."""
+    user: str
+    accepted: bool | None
+    """None when we could not find out (no connection)."""
+    error: str = ""
+    host_key_fingerprint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthFacts:
+    asked: tuple[str, ...]
+    """What the instance was launched with: ``key``, ``password``."""
+    attempts: tuple[LoginAttempt, ...]
+    files: GuestFiles = GuestFiles()
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserDataFacts:
+    sent_sha256: str
+    sent_bytes: int
+    first: GuestReport | None
+    """Report of the first boot."""
+    after_reboot: GuestReport | None
+    reboot_error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplicationFacts:
+    """Anne's app, seen from outside."""
+
+    address: str
+    port: int
+    status: int | None
+    """HTTP status; None when nothing answered."""
+    nonce_expected: str
+    nonce_found: str | None
+    payload_expected_sha256: str
+    payload_guest_sha256: str | None
+    """Computed in the guest, over the file written before the snapshot."""
+    closed_port: int
+    closed_port_open: bool | None
+    """Whether a listening port that no security group opens was reached from outside; None if unknown."""
+    closed_port_listening: bool | None
+    """Whether something in the guest really listens there (else the probe proves nothing)."""
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leftover:
+    cloud: str
+    kind: str
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LifecycleFacts:
+    """Inventory of both clouds before and after, by resource kind."""
+
+    before: Mapping[str, Mapping[str, int]]
+    """cloud → kind → count."""
+    after: Mapping[str, Mapping[str, int]]
+    made: int
+    """How many resources the run made."""
+    leftovers: tuple[Leftover, ...]
+    errors: tuple[str, ...] = ()
+    """What could not be listed or deleted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Everything known of one cell so far. A stage that has not been reached is None."""
+
+    pair: Pair
+    src: Profile
+    dst: Profile
+    source_boot: BootFacts | None = None
+    """Anne's instance at home."""
+    export: ExportFacts | None = None
+    transfer: TransferFacts | None = None
+    imported: ImportFacts | None = None
+    conversion: ConversionFacts | None = None
+    boot: BootFacts | None = None
+    """Anne's instance on the destination; also what the NIC, metadata and driver checks read."""
+    auth: AuthFacts | None = None
+    user_data: UserDataFacts | None = None
+    application: ApplicationFacts | None = None
+    lifecycle: LifecycleFacts | None = None

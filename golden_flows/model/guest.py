@@ -1,0 +1,168 @@
+"""What a guest says of itself: the reference agent's status report, schema 1.
+
+The agent writes it to ``/run/guest-agent/status.json`` and, CRC-guarded, to the console.
+Other agents' facts are brought into the same shape by their file in ``golden_flows/agents``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentPhase:
+    name: str
+    verdict: str
+    """``ok``, ``degraded``, ``failed``, ``unsupported``, ``skipped``."""
+    reason: str = ""
+    began_s: float | None = None
+    """Guest uptime."""
+    ended_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestIdentity:
+    uuid: str | None = None
+    """From the configuration channel that was used."""
+    hostname: str | None = None
+    name: str | None = None
+    smbios_uuid: str | None = None
+    smbios_product: str | None = None
+    smbios_vendor: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    name: str
+    """``config-drive``, ``openstack-http``, ``ec2-http``."""
+    present: bool
+    used: bool = False
+    reason: str = ""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """sha256 of each value that channels have in common (``hostname``, ``public_keys``, ``user_data`` …)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetadataRequest:
+    path: str
+    status: int | None
+    """HTTP status; None when there was no answer."""
+    content_type: str | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    elapsed_s: float | None = None
+    json_ok: bool | None = None
+    """Whether the body parsed as JSON; None when it was not supposed to."""
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DhcpLease:
+    interface: str
+    mac: str
+    ip: str
+    prefixlen: int
+    routers: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    mtu: int | None = None
+    lease_s: int | None = None
+    server_id: str | None = None
+    classless_routes: tuple[tuple[str, str], ...] = ()
+    """(destination CIDR, gateway) of option 121. When present, option 3 is to be ignored (RFC 3442)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    name: str
+    mac: str
+    driver: str | None = None
+    state: str | None = None
+    mtu: int | None = None
+    addresses: tuple[str, ...] = ()
+    """``10.0.0.5/24``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    family: int
+    destination: str
+    """``default`` or a CIDR."""
+    gateway: str | None
+    interface: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriverBundle:
+    url: str
+    kernel: str
+    sha256_expected: str
+    sha256_actual: str | None = None
+    bytes: int | None = None
+    modules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drivers:
+    wanted_macs: tuple[str, ...] = ()
+    """MACs that the metadata names and no NIC had before drivers were installed."""
+    bundle: DriverBundle | None = None
+    verdict: str = "skipped"
+    reason: str = ""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    root_device: str | None = None
+    root_driver: str | None = None
+    cmdline_root: str | None = None
+    fstab_root: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserDataRun:
+    present: bool = False
+    bytes: int | None = None
+    sha256: str | None = None
+    ran_this_boot: bool = False
+    run_count: int = 0
+    exit_code: int | None = None
+    uid: int | None = None
+    network_up: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestReport:
+    """One report of one boot."""
+
+    run: str
+    boot_id: str
+    kernel: str
+    verdict: str
+    reasons: tuple[str, ...] = ()
+    phases: tuple[AgentPhase, ...] = ()
+    identity: GuestIdentity = GuestIdentity()
+    channels: tuple[Channel, ...] = ()
+    listing: Mapping[str, str | None] = field(default_factory=dict)
+    """Bodies of ``/`` and ``/openstack``."""
+    requests: tuple[MetadataRequest, ...] = ()
+    network_data: Mapping[str, object] = field(default_factory=dict)
+    """As served by the channel that was used; untrusted."""
+    leases: tuple[DhcpLease, ...] = ()
+    links: tuple[Link, ...] = ()
+    links_before_drivers: tuple[Link, ...] = ()
+    routes: tuple[Route, ...] = ()
+    drivers: Drivers = Drivers()
+    block: Block = Block()
+    host_key_fingerprints: tuple[str, ...] = ()
+    """``SHA256:…`` as OpenSSH prints them."""
+    password_set: bool = False
+    user_data: UserDataRun = UserDataRun()
+    source: str = "ssh"
+    """How the report reached us: ``ssh`` or ``console``."""
+
+    def link(self, mac: str) -> Link | None:
+        """The NIC with this MAC (any case, ``:`` or ``-``), or None."""
+        wanted = mac.lower().replace("-", ":")
+        return next((link for link in self.links if link.mac == wanted), None)

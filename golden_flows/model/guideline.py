@@ -1,0 +1,44 @@
+"""A dated list of what is required of a pair of clouds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from golden_flows.model.stage import Stage
+
+
+class Level(Enum):
+    """How much a check weighs. Nothing becomes required without having been advisory first."""
+
+    REQUIRED = "required"
+    ADVISORY = "advisory"
+    DEPRECATED = "deprecated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """One check as a guideline asks for it."""
+
+    id: str
+    title: str
+    stage: Stage
+    level: Level
+    source: str
+    """Where the expectation comes from."""
+    remedy: str
+    """What a deployer can do about a failure."""
+    faults: tuple[str, ...]
+    """Faults of a reference cloud that this check must catch."""
+
+
+@dataclass(frozen=True)
+class Guideline:
+    """All requirements, in the order of the story."""
+
+    version: str
+    """``2026.11``."""
+    requirements: tuple[Requirement, ...]
+
+    def __getitem__(self, check_id: str) -> Requirement:
+        return next(one for one in self.requirements if one.id == check_id)

@@ -1,0 +1,96 @@
+"""Results as reports see them: a run, its cells, and what each check said there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from golden_flows.model.cloud import Pair, Profile
+from golden_flows.model.evidence import Evidence
+from golden_flows.model.finding import Finding
+from golden_flows.model.guideline import Guideline, Level
+from golden_flows.model.outcome import ExitCode, Outcome, exit_code, worst
+from golden_flows.model.stage import Stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How one check ended in one cell."""
+
+    check: str
+    outcome: Outcome
+    findings: tuple[Finding, ...] = ()
+    reason: str = ""
+    """Why it is blocked or broken; the proof when it is not applicable."""
+    blocked_by: Stage | None = None
+    seconds: float = 0.0
+    flags: tuple[str, ...] = ()
+    """``shim=NAME``, ``flaky=N``, ``waiver=ID until DATE``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageRun:
+    """How long a stage took and how it ended."""
+
+    stage: Stage
+    outcome: Outcome
+    """``PASS`` when its facts were read, ``FAIL`` when a cloud stopped it, ``BROKEN`` when we could not find out,
+    ``BLOCKED`` when it was never tried."""
+    seconds: float
+    detail: str = ""
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One ordered pair in one run."""
+
+    pair: Pair
+    src: Profile | None = None
+    dst: Profile | None = None
+    stages: tuple[StageRun, ...] = ()
+    results: Mapping[str, Result] = field(default_factory=dict)
+    """By check id. A planned check without an entry is ``NOT_RUN``."""
+    evidence: Mapping[Stage, tuple[Evidence, ...]] = field(default_factory=dict)
+
+    def result(self, check_id: str) -> Result:
+        """What the check said; ``NOT_RUN`` when it never spoke."""
+        return self.results.get(check_id, Result(check=check_id, outcome=Outcome.NOT_RUN, reason="never executed"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run of the suite, rebuilt from its journal."""
+
+    id: str
+    started_at: datetime
+    ended_at: datetime | None
+    """None when the journal ends without the run having ended: killed or still running."""
+    suite_version: str
+    guideline: Guideline
+    plan: tuple[str, ...]
+    """Check ids that were to be executed in every cell."""
+    plan_sha256: str
+    cells: tuple[Cell, ...]
+    host: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """Things a reader must know: leftovers, interruptions, which clouds.yaml was used."""
+
+    def outcomes(self, cell: Cell, *, required_only: bool = True) -> tuple[Outcome, ...]:
+        """Outcomes of the guideline's checks in this cell. Checks outside the plan count as not run."""
+        return tuple(
+            cell.result(one.id).outcome
+            for one in self.guideline.requirements
+            if not required_only or one.level is Level.REQUIRED
+        )
+
+    def verdict(self, cell: Cell) -> Outcome:
+        return worst(self.outcomes(cell))
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What CI gets. A run without an end, or without cells, is incomplete whatever its checks say."""
+        if self.ended_at is None or not self.cells:
+            return ExitCode.INCOMPLETE
+        return exit_code(outcome for cell in self.cells for outcome in self.outcomes(cell))
