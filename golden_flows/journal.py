@@ -1,0 +1,163 @@
+"""The run's append-only record: JSON lines, written and flushed as things happen.
+
+Reports are a second pass over it, so whatever a reader must have to believe a verdict goes through here.
+Several processes (pytest-xdist workers) append to one file: each line is a single ``write`` on an
+``O_APPEND`` descriptor. The **ledger** is the part of it that concerns cloud resources: a resource is written
+down before it is created and ticked off when its deletion is confirmed.
+
+Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
+
+    run_started       run, suite_version, guideline, plan [check ids], plan_sha256, cells [[src, dst]], host {}, argv []
+    note              text
+    cloud             cloud, profile {}                     (never a secret: the profile only)
+    stage_started     src, dst, stage
+    stage_ended       src, dst, stage, outcome, seconds, detail
+    step              src, dst, stage, text                 (progress inside a stage)
+    evidence          src, dst, stage, name, sha256, size_bytes, media_type, source, captured_at
+    result            src, dst, check, outcome, findings [{}], reason, blocked_by, seconds, flags []
+    resource_planned  cloud, kind, name, key
+    resource_created  cloud, kind, name, key, id
+    resource_gone     cloud, kind, key, id
+    run_ended         exit_code, reason
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from golden_flows.errors import InteropError
+from golden_flows.model.cloud import Pair
+from golden_flows.model.evidence import Evidence
+from golden_flows.model.stage import Stage
+
+Subscriber = Callable[[dict[str, Any]], None]
+
+REDACTED = "[redacted]"
+
+
+def _plain(value: object) -> object:
+    """JSON-ready form of what our own nouns hold."""
+    if isinstance(value, Enum):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: _plain(one) for key, one in asdict(value).items()}
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, bytes):
+        return value.hex()
+    return value
+
+
+class Journal:
+    """Writes events and evidence of one run, and tells subscribers (progress display) of each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "journal.jsonl"
+        self._subscribers: list[Subscriber] = []
+        self._secrets: set[str] = set()
+        try:
+            (folder / "evidence").mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise InteropError(
+                f"cannot write results to {folder}: {error.strerror}", "free some space or choose --results FOLDER"
+            ) from error
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        self._subscribers.append(subscriber)
+
+    def hide(self, secret: str | None) -> None:
+        """From now on this value is replaced wherever it would be written, in events and in evidence."""
+        if secret and len(secret) >= 6:
+            self._secrets.add(secret)
+
+    def redact(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, REDACTED)
+        return text
+
+    def write(self, event: str, **fields: object) -> None:
+        """Append one event. Raises ``InteropError`` when the disk is full: a run without a record is no run."""
+        document = {"at": datetime.now(UTC).isoformat(), "event": event, **{k: _plain(v) for k, v in fields.items()}}
+        line = self.redact(json.dumps(document, ensure_ascii=False, sort_keys=False)) + "\n"
+        try:
+            os.write(self._descriptor, line.encode())
+        except OSError as error:
+            raise InteropError(
+                f"cannot write the journal {self.path}: {error.strerror}", "free some space and run again"
+            ) from error
+        for subscriber in self._subscribers:
+            subscriber(document)
+
+    def evidence(
+        self, pair: Pair, stage: Stage, name: str, content: bytes, *, source: str, media_type: str = "text/plain"
+    ) -> Evidence:
+        """Keep these bytes as evidence, redacted *before* they are hashed."""
+        for secret in self._secrets:
+            content = content.replace(secret.encode(), REDACTED.encode())
+        digest = hashlib.sha256(content).hexdigest()
+        target = self.folder / "evidence" / digest
+        partial = target.with_name(f".{digest}.{os.getpid()}")
+        try:
+            partial.write_bytes(content)
+            partial.replace(target)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise InteropError(
+                f"cannot keep evidence in {target.parent}: {error.strerror}", "free some space"
+            ) from error
+        kept = Evidence(name, digest, len(content), media_type, source, datetime.now(UTC))
+        self.write(
+            "evidence",
+            src=pair.src,
+            dst=pair.dst,
+            stage=stage,
+            **{
+                "name": kept.name,
+                "sha256": kept.sha256,
+                "size_bytes": kept.size_bytes,
+                "media_type": kept.media_type,
+                "source": kept.source,
+                "captured_at": kept.captured_at.isoformat(),
+            },
+        )
+        return kept
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def read_events(path: Path) -> Iterator[dict[str, Any]]:
+    """Events of a journal in the order written. A torn last line (a killed run) ends the iteration quietly.
+
+    Raises ``InteropError`` when the file cannot be read or a line before the last is not an event.
+    """
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise InteropError(
+            f"cannot read the journal {path}: {error.strerror}", "is this the folder of a run?"
+        ) from error
+    for number, line in enumerate(lines, 1):
+        try:
+            document = json.loads(line)
+            if not isinstance(document, dict) or "event" not in document:
+                raise ValueError("not an event")
+        except ValueError as error:
+            if number == len(lines) and not line.endswith(b"\n"):
+                return
+            raise InteropError(f"{path}, line {number}: not a journal event ({error})") from error
+        yield document
