@@ -1,0 +1,148 @@
+"""Starts reference clouds beside a run. They are ordinary clouds to the suite: it meets them only on the wire.
+
+The players live under ``fixtures/`` and share no code with the referee; this module knows nothing of them but the
+command line ``python -m refclouds up NAME``, its ready line on stdout and its progress lines on stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from golden_flows.errors import CloudError, UsageError, shorten
+
+START_TIMEOUT_S = 600.0
+"""Generous: the first start downloads Debian packages and builds the golden image."""
+STOP_TIMEOUT_S = 15.0
+
+
+def _program(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "refclouds", *arguments]
+
+
+def known_profiles() -> dict[str, str]:
+    """Name and title of every reference cloud that can be started here. Empty when they are not installed."""
+    try:
+        listing = subprocess.run(_program("list", "--json"), capture_output=True, text=True, timeout=60, check=True)
+        return {one["name"]: one["title"] for one in json.loads(listing.stdout)}
+    except (subprocess.SubprocessError, ValueError, KeyError, TypeError):
+        return {}
+
+
+@dataclass
+class ReferenceCloud:
+    """A reference cloud that this run started and that ends with it."""
+
+    name: str
+    process: subprocess.Popen[str]
+    clouds_yaml: Path
+    evidence: str
+
+    def stop(self) -> None:
+        """End it and wait until nothing of it is left."""
+        if self.process.stdin:
+            self.process.stdin.close()  # end of file is the polite request to stop
+        for ask in (lambda: None, self.process.terminate, self.process.kill):
+            ask()
+            try:
+                self.process.wait(STOP_TIMEOUT_S)
+                return
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def start(
+    names: Sequence[str],
+    *,
+    state_root: Path,
+    faults: Mapping[str, Sequence[str]],
+    say: Callable[[str], None],
+) -> list[ReferenceCloud]:
+    """Start these clouds side by side and wait until all are ready.
+
+    ``faults`` holds fault arguments by cloud name. ``say`` gets their progress lines.
+    Raises ``UsageError`` (missing program, unknown fault) or ``CloudError``; then none is left running.
+    """
+    started: list[ReferenceCloud] = []
+    errors: list[Exception] = []
+    lock = threading.Lock()
+
+    def run(name: str) -> None:
+        try:
+            cloud = _start_one(name, state_root / name, faults.get(name, ()), say)
+        except Exception as error:  # carried to the caller's thread
+            with lock:
+                errors.append(error)
+        else:
+            with lock:
+                started.append(cloud)
+
+    threads = [threading.Thread(target=run, args=(name,), daemon=True) for name in names]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
+    except BaseException:
+        for cloud in started:
+            cloud.stop()
+        raise
+    return sorted(started, key=lambda cloud: names.index(cloud.name))
+
+
+def _start_one(name: str, state: Path, faults: Sequence[str], say: Callable[[str], None]) -> ReferenceCloud:
+    arguments = ["up", name, "--state-dir", str(state), "--until-eof"]
+    for fault in faults:
+        arguments += ["--fault", fault]
+    process = subprocess.Popen(
+        _program(*arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # Ctrl-C is for the run: it stops its clouds after it has cleaned up on them
+    )
+    tail: list[str] = []
+    watch = threading.Thread(target=_relay, args=(process, tail, say), daemon=True)
+    watch.start()
+    timer = threading.Timer(START_TIMEOUT_S, process.kill)
+    timer.start()
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        timer.cancel()
+    if not line:
+        code = process.wait()
+        watch.join(5)
+        raise _start_error(name, code, tail)
+    ready: dict[str, Any] = json.loads(line)
+    return ReferenceCloud(name, process, Path(ready["clouds_yaml"]), str(ready.get("evidence", "")))
+
+
+def _relay(process: subprocess.Popen[str], tail: list[str], say: Callable[[str], None]) -> None:
+    for line in process.stderr or ():
+        tail.append(line.rstrip())
+        del tail[:-40]
+        if line.startswith("["):
+            say(line.rstrip())
+
+
+def _start_error(name: str, code: int, tail: Sequence[str]) -> Exception:
+    """The error a cloud's start deserves, in its own words."""
+    what = next((one.removeprefix("error: ") for one in tail if one.startswith("error: ")), "")
+    remedy = next((one.removeprefix("remedy: ") for one in tail if one.startswith("remedy: ")), "")
+    what = what or f"it ended with code {code}: {shorten(' / '.join(tail[-6:]))}"
+    kind = UsageError if code == 2 else CloudError
+    return kind(f"reference cloud {name!r} did not start: {what}", remedy)
