@@ -7,7 +7,8 @@ down before it is created and ticked off when its deletion is confirmed.
 
 Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
 
-    run_started       run, suite_version, guideline, plan [check ids], plan_sha256, cells [[src, dst]], host {}, argv []
+    run_started       schema, run, suite_version, guideline, plan [check ids], plan_sha256, cells [[src, dst]],
+                      host {}, argv []
     note              text
     cloud             cloud, profile {}                     (never a secret: the profile only)
     stage_started     src, dst, stage
@@ -40,6 +41,9 @@ from golden_flows.model.stage import Stage
 
 Subscriber = Callable[[dict[str, Any]], None]
 
+SCHEMA = 1
+"""Version of the event formats above; a reader refuses a newer one. A run that states none speaks version 1."""
+
 REDACTED = "[redacted]"
 
 
@@ -58,6 +62,17 @@ def _plain(value: object) -> object:
     return value
 
 
+def _end_torn_line(path: Path, descriptor: int) -> None:
+    """End the line that a killed writer left, so that what is appended now is not lost with it."""
+    content_bytes = path.stat().st_size
+    if not content_bytes:
+        return
+    with path.open("rb") as journal:
+        journal.seek(content_bytes - 1)
+        if journal.read(1) != b"\n":
+            os.write(descriptor, b"\n")
+
+
 class Journal:
     """Writes events and evidence of one run, and tells subscribers (progress display) of each."""
 
@@ -69,6 +84,7 @@ class Journal:
         try:
             (folder / "evidence").mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            _end_torn_line(self.path, self._descriptor)
         except OSError as error:
             raise InteropError(
                 f"cannot write results to {folder}: {error.strerror}", "free some space or choose --results FOLDER"
@@ -92,7 +108,8 @@ class Journal:
         document = {"at": datetime.now(UTC).isoformat(), "event": event, **{k: _plain(v) for k, v in fields.items()}}
         line = self.redact(json.dumps(document, ensure_ascii=False, sort_keys=False)) + "\n"
         try:
-            os.write(self._descriptor, line.encode())
+            # A guest may have said "\\ud800" in JSON; as an escape again it is still JSON, encoded strictly it would raise.
+            os.write(self._descriptor, line.encode("utf-8", "backslashreplace"))
         except OSError as error:
             raise InteropError(
                 f"cannot write the journal {self.path}: {error.strerror}", "free some space and run again"
@@ -141,9 +158,11 @@ class Journal:
 
 
 def read_events(path: Path) -> Iterator[dict[str, Any]]:
-    """Events of a journal in the order written. A torn last line (a killed run) ends the iteration quietly.
+    """Events of a journal in the order written.
 
-    Raises ``InteropError`` when the file cannot be read or a line before the last is not an event.
+    A torn last line (a killed run) ends the iteration quietly. A torn line before others (a killed worker, or a
+    killed run that was cleaned up later) becomes an event ``damaged`` with its ``line`` number.
+    Raises ``InteropError`` when the file cannot be read or does not begin like a journal.
     """
     try:
         lines = path.read_bytes().splitlines(keepends=True)
@@ -159,5 +178,7 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
         except ValueError as error:
             if number == len(lines) and not line.endswith(b"\n"):
                 return
-            raise InteropError(f"{path}, line {number}: not a journal event ({error})") from error
+            if number == 1:
+                raise InteropError(f"{path}, line {number}: not a journal event ({error})") from error
+            document = {"event": "damaged", "line": number}
         yield document

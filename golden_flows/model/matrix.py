@@ -76,6 +76,8 @@ class Run:
     host: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """Things a reader must know: leftovers, interruptions, which clouds.yaml was used."""
+    said_exit_code: int | None = None
+    """What the run itself ended with. It may know of trouble that no check speaks of (an interrupt, leftovers)."""
 
     def outcomes(self, cell: Cell, *, required_only: bool = True) -> tuple[Outcome, ...]:
         """Outcomes of the guideline's checks in this cell. Checks outside the plan count as not run."""
@@ -90,7 +92,13 @@ class Run:
 
     @property
     def exit_code(self) -> ExitCode:
-        """What CI gets. A run without an end, or without cells, is incomplete whatever its checks say."""
+        """What CI gets. A run without an end, or without cells, is incomplete whatever its checks say.
+
+        Never better than what the run itself ended with.
+        """
         if self.ended_at is None or not self.cells:
             return ExitCode.INCOMPLETE
-        return exit_code(outcome for cell in self.cells for outcome in self.outcomes(cell))
+        earned = exit_code(outcome for cell in self.cells for outcome in self.outcomes(cell))
+        if earned is ExitCode.CERTIFIED and self.said_exit_code:
+            return ExitCode.INCOMPLETE
+        return earned
