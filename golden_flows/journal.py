@@ -108,7 +108,7 @@ class Journal:
         document = {"at": datetime.now(UTC).isoformat(), "event": event, **{k: _plain(v) for k, v in fields.items()}}
         line = self.redact(json.dumps(document, ensure_ascii=False, sort_keys=False)) + "\n"
         try:
-            # A guest may have said "\\ud800" in JSON; as an escape again it is still JSON, encoded strictly it would raise.
+            # A guest may have said "\\ud800" in JSON: escaped again it is still JSON, encoded strictly it would raise.
             os.write(self._descriptor, line.encode("utf-8", "backslashreplace"))
         except OSError as error:
             raise InteropError(
