@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
+from golden_flows.errors import InteropError
 from golden_flows.model.facts import Facts
-from golden_flows.model.finding import Said
+from golden_flows.model.finding import Finding, NotObserved, Said
 
+T = TypeVar("T")
 CheckFunction = Callable[[Facts], Said]
 
 
@@ -36,3 +39,23 @@ def check(check_id: str, *, needs: tuple[str, ...]) -> Callable[[CheckFunction],
         return function
 
     return register
+
+
+SILENT_GUEST = NotObserved("the guest never reported, neither over SSH nor on its console (see BT-1)")
+"""What checks that read the guest's report say when there is none."""
+
+
+def given(fact: T | None) -> T:
+    """A fact that the check declares in ``needs``. Raises ``InteropError`` where the caller forgot to block it."""
+    if fact is None:
+        raise InteropError(
+            "a check was run without a fact that it needs", "block a check while a fact it needs is None"
+        )
+    return fact
+
+
+def verdict(findings: list[Finding], unseen: list[str]) -> Said:
+    """Findings if there are any; otherwise what could not be seen; a pass only when nothing is missing."""
+    if findings:
+        return tuple(findings)
+    return NotObserved("; ".join(unseen)) if unseen else ()

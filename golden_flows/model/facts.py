@@ -155,7 +155,10 @@ class BootFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class GuestFiles:
-    """Read over SSH from the running guest; None where the file does not exist."""
+    """Read over SSH from the running guest; None where the file does not exist.
+
+    Every Linux has a command line: ``cmdline`` None says that nothing could be read at all.
+    """
 
     fstab: str | None = None
     cmdline: str | None = None
@@ -208,7 +211,8 @@ class ApplicationFacts:
     nonce_found: str | None
     payload_expected_sha256: str
     payload_guest_sha256: str | None
-    """Computed in the guest, over the file written before the snapshot."""
+    """Computed in the guest, over the file written before the snapshot; empty when the guest has no such file,
+    None when we could not look."""
     closed_port: int
     closed_port_open: bool | None
     """Whether a listening port that no security group opens was reached from outside; None if unknown."""

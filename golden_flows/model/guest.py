@@ -10,6 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
+def canonical_mac(mac: str) -> str:
+    """Lower case with colons, however a cloud or a guest spells it."""
+    return mac.strip().lower().replace("-", ":")
+
+
 @dataclass(frozen=True, kw_only=True)
 class AgentPhase:
     name: str
@@ -164,5 +169,5 @@ class GuestReport:
 
     def link(self, mac: str) -> Link | None:
         """The NIC with this MAC (any case, ``:`` or ``-``), or None."""
-        wanted = mac.lower().replace("-", ":")
-        return next((link for link in self.links if link.mac == wanted), None)
+        wanted = canonical_mac(mac)
+        return next((link for link in self.links if canonical_mac(link.mac) == wanted), None)
