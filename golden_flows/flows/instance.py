@@ -1,0 +1,184 @@
+"""One instance of Anne's on one cloud: boot it, wait until its agent testifies, and get in."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from golden_flows.agents import load_agent
+from golden_flows.clouds.cloud import Cloud
+from golden_flows.clouds.records import ImageRef, NetworkRef
+from golden_flows.errors import GuestError, InteropError, Unsupported, WaitTimeout
+from golden_flows.flows.story import APP_PORT, UserData
+from golden_flows.guests.ssh import GuestShell, KeyPair
+from golden_flows.journal import Journal
+from golden_flows.model.facts import BootFacts, PortFacts
+from golden_flows.model.guest import GuestReport
+from golden_flows.waiting import Deadline, wait_for
+
+SSH_PORT = 22
+GUEST_RAM_MIB = 192
+"""Least RAM that the golden image boots in; flavors below it are not picked."""
+LAST_PHASE = "userdata"
+"""A report that has this phase is the last one of its boot."""
+SSH_FALLBACK_AFTER_S = 20.0
+"""How long the console may stay silent before the report is asked for over SSH instead."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """What Anne asked for, and can therefore log in with."""
+
+    user: str
+    key: KeyPair | None
+    password: str | None
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        return tuple(word for word, has in (("key", self.key), ("password", self.password)) if has)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an instance is launched with."""
+
+    name: str
+    image: ImageRef
+    networks: tuple[NetworkRef, ...]
+    user_data: UserData
+    key: KeyPair
+    """Registered with the cloud only where the profile offers key authentication."""
+
+
+class Instance:
+    """A server that was asked for. Facts grow as it comes up; nothing here judges."""
+
+    def __init__(self, cloud: Cloud, journal: Journal, run_id: str, say: Callable[[str], None]) -> None:
+        self.cloud = cloud
+        self._journal = journal
+        self._run_id = run_id
+        self._say = say
+        self._agent = load_agent(cloud.profile.agent)
+        self._began_s = 0.0
+        self.server_id = ""
+        self.address = ""
+        self.login = Login(cloud.profile.user, None, None)
+
+    def launch(self, request: Request, deadline: Deadline) -> BootFacts:
+        """Create the server and follow it until it is ACTIVE (or not)."""
+        profile = self.cloud.profile
+        key_name = None
+        if "key" in profile.auth:
+            key_name = self.cloud.create_keypair(request.name, request.key.public_text)
+        password = secrets.token_urlsafe(12) if "password" in profile.auth else None
+        self._journal.hide(password)
+        group = self.cloud.create_security_group(request.name, (SSH_PORT, APP_PORT))
+        flavor = self.cloud.pick_flavor(profile.flavor, request.image.disk_bytes_needed, GUEST_RAM_MIB)
+        self._began_s = time.monotonic()
+        server = self.cloud.boot(
+            name=request.name,
+            image_id=request.image.id,
+            flavor=flavor,
+            networks=request.networks,
+            key_name=key_name,
+            security_group=group,
+            user_data=request.user_data.content,
+            metadata={"interop_run": self._run_id},
+            admin_password=password,
+            config_drive="config-drive" in profile.channels,
+            deadline=deadline,
+        )
+        self.server_id = server.id
+        if password:
+            password = server.admin_password or password
+            self._journal.hide(password)
+        self.login = Login(profile.user, request.key if key_name else None, password)
+        state = self.cloud.wait_server(server.id, deadline)
+        ports: tuple[PortFacts, ...] = ()
+        if state.status == "ACTIVE":
+            ports = self.cloud.list_ports(server.id, request.networks)
+            self.address = self._public_address(ports)
+        return BootFacts(
+            server_id=server.id,
+            name=server.name,
+            status=state.status,
+            statuses_seen=state.statuses_seen,
+            fault=state.fault,
+            console="",
+            console_marker=self._agent.CONSOLE_MARKER,
+            report=None,
+            ports=ports,
+            seconds_to_active=state.seconds_to_active,
+            seconds_to_report=None,
+            run_id=self._run_id,
+        )
+
+    def _public_address(self, ports: tuple[PortFacts, ...]) -> str:
+        if not ports:
+            return ""
+        floating = self.cloud.profile.floating_network
+        if floating:
+            return self.cloud.attach_floating_ip(self.server_id, ports[0].port_id, floating)
+        return ports[0].fixed_ip or ""
+
+    def testimony(self, facts: BootFacts, deadline: Deadline, *, not_boot_id: str | None = None) -> BootFacts:
+        """Wait for the agent's last report of a boot (another one than ``not_boot_id``): console first, else SSH.
+
+        Without a report by the deadline, the facts come back with the console as it is.
+        """
+        self._say("waiting for the guest agent to report")
+        silent_until = Deadline.after(SSH_FALLBACK_AFTER_S, deadline.clock)
+        try:
+            report = wait_for(
+                "the guest agent's report",
+                lambda: self._look(not_boot_id, silent_until),
+                deadline=deadline,
+                until=lambda found: found is not None,
+                every_s=0.5,
+            )
+        except WaitTimeout:
+            report = None
+        seconds = round(time.monotonic() - self._began_s, 2) if report else None
+        return replace(facts, report=report, console=self.console(), seconds_to_report=seconds)
+
+    def console(self) -> str:
+        """The console, or nothing where the cloud has none."""
+        try:
+            return self.cloud.read_console(self.server_id)
+        except Unsupported:
+            return ""
+
+    def _look(self, not_boot_id: str | None, silent_until: Deadline) -> GuestReport | None:
+        reports = self._agent.from_console(self.console(), self._run_id)
+        for report in reversed(reports):
+            if report.boot_id != not_boot_id and _is_last(report):
+                return report
+        if silent_until.left_s > 0:
+            return None
+        try:
+            with self.shell(None, Deadline.after(5.0)) as shell:
+                report = self._agent.read(shell)
+        except InteropError:
+            return None
+        return report if report.boot_id != not_boot_id and _is_last(report) else None
+
+    def shell(self, report: GuestReport | None, deadline: Deadline) -> GuestShell:
+        """Log in the way Anne asked for. The host key is pinned to the one in the guest's own report."""
+        if not self.address:
+            raise GuestError(f"server {self.server_id} has no address to log in to")
+        return GuestShell.open(
+            self.address,
+            SSH_PORT,
+            self.login.user,
+            key=self.login.key,
+            password=None if self.login.key else self.login.password,
+            access=self.cloud.profile.access,
+            known_fingerprints=report.host_key_fingerprints if report and report.host_key_fingerprints else None,
+            deadline=deadline,
+        )
+
+
+def _is_last(report: GuestReport) -> bool:
+    return any(phase.name == LAST_PHASE for phase in report.phases)

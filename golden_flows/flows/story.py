@@ -1,0 +1,67 @@
+"""What Anne brings along: her app, her user data, and how to recognise both in another cloud."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+APP_PORT = 8080
+CLOSED_PORT = 8081
+"""Something listens here too, and no security group opens it."""
+PAYLOAD_BYTES = 16 * 1024 * 1024
+PAYLOAD_PATH = "/srv/anne/www/payload"
+NONCE_PATH = "/srv/anne/www/nonce"
+
+# The app is a plain HTTP file server, installed by user data at home, started at every boot by rc.local, so that it
+# travels inside the disk. busybox where there is one (pocket image), Python elsewhere.
+_INSTALL = f"""\
+mkdir -p /srv/anne/www
+cat > /srv/anne/start <<'APP'
+#!/bin/sh
+serve() {{
+  if busybox httpd --help >/dev/null 2>&1 || busybox --list 2>/dev/null | grep -qx httpd; then
+    busybox httpd -p "$1" -h /srv/anne/www
+  else
+    cd /srv/anne/www && python3 -m http.server "$1" >/dev/null 2>&1 &
+  fi
+}}
+serve {APP_PORT}
+serve {CLOSED_PORT}
+APP
+chmod 755 /srv/anne/start
+head -c {PAYLOAD_BYTES} /dev/urandom > {PAYLOAD_PATH}
+[ -e /etc/rc.local ] || printf '#!/bin/sh\\n' > /etc/rc.local
+printf '[ -x /srv/anne/start ] && /srv/anne/start\\n' >> /etc/rc.local
+chmod 755 /etc/rc.local
+"""
+
+_RAW_TAIL = bytes([0x00, 0xFF, 0x0D, 0x80, 0x0A])
+"""Bytes that no text encoding survives, after the script has ended: UD-1 sees re-encoding."""
+
+
+@dataclass(frozen=True)
+class UserData:
+    """A first-boot script and the nonce that it makes the app answer with."""
+
+    content: bytes
+    nonce: str
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def _script(body: str, nonce: str) -> UserData:
+    text = f"#!/bin/sh\nset -eu\n{body}printf '%s' '{nonce}' > {NONCE_PATH}\nexit 0\n"
+    return UserData(text.encode() + _RAW_TAIL, nonce)
+
+
+def user_data_at_home() -> UserData:
+    """Installs the app and its 16 MiB payload; run once on the source cloud."""
+    return _script(_INSTALL, secrets.token_hex(16))
+
+
+def user_data_abroad() -> UserData:
+    """Only a new nonce: the app and its payload must have travelled inside the image."""
+    return _script("[ -d /srv/anne/www ]\n", secrets.token_hex(16))

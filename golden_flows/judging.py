@@ -1,0 +1,86 @@
+"""From a stage's facts to a check's result."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from golden_flows.flows.golden_flow import GoldenFlow
+from golden_flows.model.check import Check
+from golden_flows.model.finding import NotApplicable, NotObserved, Said
+from golden_flows.model.guideline import Requirement
+from golden_flows.model.matrix import Result
+from golden_flows.model.outcome import Outcome
+from golden_flows.model.stage import Stage
+
+FACTS_OF: Final = {
+    "source_boot": Stage.EXPORT,
+    "export": Stage.EXPORT,
+    "transfer": Stage.TRANSFER,
+    "imported": Stage.IMPORT,
+    "conversion": Stage.CONVERSION,
+    "boot": Stage.BOOT,
+    "auth": Stage.AUTH,
+    "user_data": Stage.USER_DATA,
+    "application": Stage.APPLICATION,
+    "lifecycle": Stage.LIFECYCLE,
+}
+"""Which stage reads each field of ``Facts``."""
+
+
+def judge(flow: GoldenFlow, requirement: Requirement, check: Check) -> Result:
+    """Bring the story as far as this check needs it, and ask the check."""
+    began_s = time.monotonic()
+    result = _judge(flow, requirement, check)
+    seconds = round(time.monotonic() - began_s, 2)
+    return Result(
+        check=result.check,
+        outcome=result.outcome,
+        findings=result.findings,
+        reason=flow.journal.redact(result.reason),
+        blocked_by=result.blocked_by,
+        seconds=seconds,
+    )
+
+
+def _judge(flow: GoldenFlow, requirement: Requirement, check: Check) -> Result:
+    for stage in (requirement.stage, *(FACTS_OF[name] for name in check.needs)):
+        reached = flow.reach(stage)
+        if reached.blocked_by:
+            return _blocked(check, reached.blocked_by, flow)
+        if reached.run.outcome is Outcome.BROKEN:
+            return Result(check=check.id, outcome=Outcome.BROKEN, reason=reached.run.detail)
+    missing = [name for name in check.needs if getattr(flow.facts, name) is None]
+    if missing:
+        stopped = flow.stopped_at()
+        if stopped:
+            return _blocked(check, stopped, flow)
+        return Result(check=check.id, outcome=Outcome.BROKEN, reason=f"no facts: {', '.join(missing)}")
+    try:
+        said = check.function(flow.facts)
+    except Exception as error:  # a check that trips over facts has found nothing out
+        return Result(check=check.id, outcome=Outcome.BROKEN, reason=f"the check itself failed: {error!r}")
+    return _result(flow, check, said)
+
+
+def _result(flow: GoldenFlow, check: Check, said: Said) -> Result:
+    if isinstance(said, NotApplicable):
+        return Result(check=check.id, outcome=Outcome.NOT_APPLICABLE, reason=said.proof)
+    if isinstance(said, NotObserved):
+        stopped = flow.stopped_at()
+        if stopped:
+            return _blocked(check, stopped, flow, said.reason)
+        return Result(check=check.id, outcome=Outcome.BROKEN, reason=said.reason)
+    outcome = Outcome.FAIL if said else Outcome.PASS
+    return Result(check=check.id, outcome=outcome, findings=said)
+
+
+def _blocked(check: Check, stage: Stage, flow: GoldenFlow, reason: str = "") -> Result:
+    detail = flow.reach(stage).run.detail
+    because = f"{stage.title}: {detail}" if detail else stage.title
+    return Result(
+        check=check.id,
+        outcome=Outcome.BLOCKED,
+        reason=f"{reason}; blocked by {because}" if reason else f"blocked by {because}",
+        blocked_by=stage,
+    )
