@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import yaml
+from keystoneauth1 import exceptions as auth_errors
+from openstack import exceptions as sdk_errors
+from openstack.config import OpenStackConfig, loader
+
+from golden_flows.errors import UsageError, shorten
 from golden_flows.model.cloud import Profile
+from golden_flows.model.evidence import EvidenceLevel
+
+EVIDENCE_LEVELS = {
+    "real": EvidenceLevel.REAL_CLOUD,
+    "hypervisor": EvidenceLevel.REAL_HYPERVISOR,
+    "emulated": EvidenceLevel.EMULATED,
+}
+"""What a deployer writes; the enum's own words are taken as well."""
+
+CHANNELS = ("openstack-http", "ec2-http", "config-drive", "xenstore")
+AUTH_WAYS = ("key", "password")
 
 
 @dataclass(frozen=True)
@@ -28,14 +47,173 @@ def load_clouds(names: Iterable[str], extra_files: Sequence[Path] = ()) -> dict[
 
     Raises ``UsageError`` for a name that no file has (naming those that exist), broken YAML, or missing fields.
     """
-    raise NotImplementedError
+    sources = _sources(extra_files)
+    found: dict[str, CloudConfig] = {}
+    for name in names:
+        source = next((one for one in sources if name in _names(one)), None)
+        if source is None:
+            raise _unknown_cloud(name, sources)
+        found[name] = _read_entry(name, source)
+    return found
 
 
 def known_cloud_names(extra_files: Sequence[Path] = ()) -> tuple[str, ...]:
     """Every name of the user's clouds.yaml and of ``extra_files``, sorted."""
-    raise NotImplementedError
+    return tuple(sorted({name for source in _sources(extra_files) for name in _names(source)}))
+
+
+def _sources(extra_files: Sequence[Path]) -> list[OpenStackConfig]:
+    """The user's configuration first, then each extra file."""
+    override = os.environ.get("OS_CLIENT_CONFIG_FILE")
+    if override and not Path(override).exists():
+        raise UsageError(f"OS_CLIENT_CONFIG_FILE names {override}, which does not exist", "correct or unset it")
+    candidates = [override] if override else []
+    candidates += loader.CONFIG_FILES
+    users = next((Path(one) for one in candidates if os.path.exists(one)), None)
+    if users is not None:
+        _check_file(users)
+    for file in extra_files:
+        _check_file(file)
+    try:
+        return [
+            OpenStackConfig(),
+            *(OpenStackConfig([str(one)], secure_files=[], load_envvars=False) for one in extra_files),
+        ]
+    except sdk_errors.ConfigException as error:
+        raise UsageError(f"cannot use {users or 'the OS_* environment'}: {shorten(str(error))}") from error
+
+
+def _check_file(path: Path) -> None:
+    """The SDK skips a broken file with a log line; we say where it is broken, and never quote it (passwords)."""
+    try:
+        document = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", "check its permissions") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text (byte {error.start})") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise UsageError(f"{path}{where}: broken YAML ({problem})", "correct that line") from error
+    clouds = document.get("clouds") if isinstance(document, dict) else None
+    if not isinstance(clouds, dict):
+        raise UsageError(f"{path} has no table 'clouds:'", "see the example in docs/clouds.md")
+    for name, entry in clouds.items():
+        if not isinstance(entry, dict):
+            raise UsageError(f"{path}: cloud {name!r} is not a table", "see the example in docs/clouds.md")
+
+
+def _names(source: OpenStackConfig) -> list[str]:
+    # Without any file the SDK makes up an entry called "defaults".
+    names = [str(one) for one in source.get_cloud_names()]
+    return names if source.config_filename else [one for one in names if one != "defaults"]
+
+
+def _unknown_cloud(name: str, sources: Sequence[OpenStackConfig]) -> UsageError:
+    known = sorted({one for source in sources for one in _names(source)})
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    if known:
+        return UsageError(f"no cloud {name!r} in clouds.yaml", f"{hint}known clouds: {', '.join(known)}")
+    return UsageError(f"no cloud {name!r}: no clouds.yaml was found", f"looked in {', '.join(loader.CONFIG_FILES[:3])}")
+
+
+def _read_entry(name: str, source: OpenStackConfig) -> CloudConfig:
+    # From the file as read, not through get_one: that turns numbers into strings and dashes into underscores.
+    entry = source.cloud_config["clouds"][name]
+    file = str(source.config_filename or "environment")
+    interop = entry.get("interop") or {}
+    if not isinstance(interop, Mapping):
+        raise UsageError(f"{file}: cloud {name!r}: 'interop' is not a table")
+    try:
+        region = source.get_one(name)
+    except auth_errors.MissingRequiredOptions as error:
+        missing = ", ".join(option.name for option in error.options)
+        raise UsageError(f"{file}: cloud {name!r} lacks {missing}", f"add it under 'clouds: {name}: auth:'") from error
+    except (sdk_errors.SDKException, auth_errors.ClientException, TypeError, ValueError, AttributeError) as error:
+        # The SDK meets a list where it wants a table with whatever Python says.
+        raise UsageError(f"{file}: cloud {name!r} cannot be used: {shorten(str(error))}") from error
+    if not (region.config.get("auth") or {}).get("auth_url"):
+        raise UsageError(f"{file}: cloud {name!r} lacks auth_url", f"add it under 'clouds: {name}: auth:'")
+    try:
+        profile = read_profile(name, interop)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error.what}", error.remedy) from error
+    return CloudConfig(name, profile, file, region.region_name or None, region)
 
 
 def read_profile(name: str, interop: Mapping[str, object]) -> Profile:
-    """The profile of cloud ``name`` from its ``interop:`` table, defaults filled in."""
-    raise NotImplementedError
+    """The profile of cloud ``name`` from its ``interop:`` table, defaults filled in.
+
+    Raises ``UsageError`` for an unknown key (naming the nearest) and for a value of the wrong type.
+    """
+    known = {one.name: one for one in fields(Profile) if one.name != "cloud"}
+    values: dict[str, Any] = {}
+    for key, value in interop.items():
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise UsageError(f"cloud {name!r}: interop has no key {key!r}", f"{hint}keys: {', '.join(known)}")
+        try:
+            values[key] = _convert(key, value, str(known[key].type))
+        except _WrongType as wrong:
+            raise UsageError(f"cloud {name!r}: interop.{key} must be {wrong.wanted}, not {value!r}") from None
+    for key, allowed in (("auth", AUTH_WAYS), ("channels", CHANNELS)):
+        for one in values.get(key, ()):
+            if one not in allowed:
+                raise UsageError(f"cloud {name!r}: interop.{key}: {one!r} is not one of {', '.join(allowed)}")
+    # Only what a reference cloud says of itself is less than a real cloud.
+    defaults = {key: one.default for key, one in known.items() if one.default is not MISSING}
+    return Profile(cloud=name, **{**defaults, **values})
+
+
+class _WrongType(Exception):
+    def __init__(self, wanted: str) -> None:
+        super().__init__(wanted)
+        self.wanted = wanted
+
+
+def _convert(key: str, value: object, annotation: str) -> object:
+    """One value of ``interop:``, by the annotation of the profile's field."""
+    if key == "access":
+        return _access(value)
+    if key == "evidence_level":
+        return _evidence_level(value)
+    if annotation.endswith("| None") and value is None:
+        return None
+    if annotation.startswith("tuple"):
+        if isinstance(value, str):
+            return (value,)
+        if isinstance(value, list) and all(isinstance(one, str) for one in value):
+            return tuple(value)
+        raise _WrongType("a list of texts")
+    if annotation == "bool":
+        if isinstance(value, bool):
+            return value
+        raise _WrongType("true or false")
+    if annotation == "float":
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
+            return float(value)
+        raise _WrongType("a number above 0")
+    if isinstance(value, str):
+        return value
+    raise _WrongType("a text")
+
+
+def _access(value: object) -> str | None:
+    """``socks5h://host:port``, or ``{socks: URL}``."""
+    if isinstance(value, Mapping) and set(value) == {"socks"}:
+        value = value["socks"]
+    if value is None:
+        return None
+    if isinstance(value, str) and value.startswith(("socks5h://", "socks5://")):
+        return value
+    raise _WrongType("a SOCKS URL such as socks5h://127.0.0.1:1080, or {socks: URL}")
+
+
+def _evidence_level(value: object) -> EvidenceLevel:
+    for word, level in EVIDENCE_LEVELS.items():
+        if value in (word, level.value):
+            return level
+    raise _WrongType(f"one of {', '.join(EVIDENCE_LEVELS)}")
