@@ -6,12 +6,15 @@ The ledger is the part of the journal that concerns cloud resources (``resource_
 
 from __future__ import annotations
 
+import threading
+import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from golden_flows.journal import Journal
+from golden_flows.errors import InteropError
+from golden_flows.journal import Journal, read_events
 from golden_flows.model.facts import Leftover
 from golden_flows.waiting import Deadline
 
@@ -42,26 +45,52 @@ class Ledger:
     """The run's ledger. Thread-safe; several processes may hold one of the same journal (xdist)."""
 
     def __init__(self, journal: Journal, run: str, entries: Iterable[Entry] = ()) -> None:
-        raise NotImplementedError
+        self.run = run
+        self._journal = journal
+        self._lock = threading.Lock()
+        self._open = {entry.key: entry for entry in entries}
+        self.made = 0
+        """How many resources this object has seen created."""
 
     @property
     def prefix(self) -> str:
         """What every name that this run gives begins with: ``interop-<run>-``."""
-        raise NotImplementedError
+        return f"interop-{self.run}-"
 
     def planned(self, cloud: str, kind: str, name: str) -> str:
-        """Write down a resource that is about to be made; returns its key."""
-        raise NotImplementedError
+        """Write down a resource that is about to be made; returns its key.
+
+        ``name`` is the full name: what carries no prefix could never be told from other people's. Raises ``ValueError``.
+        """
+        if not name.startswith(self.prefix):
+            raise ValueError(f"{kind} {name!r} does not begin with {self.prefix!r}")
+        key = uuid.uuid4().hex[:12]
+        self._journal.write("resource_planned", cloud=cloud, kind=kind, name=name, key=key)
+        with self._lock:
+            self._open[key] = Entry(key, cloud, kind, name, None)
+        return key
 
     def created(self, key: str, id: str) -> None:
-        raise NotImplementedError
+        with self._lock:
+            entry = self._open[key] = replace(self._open[key], id=id)
+            self.made += 1
+        self._journal.write("resource_created", cloud=entry.cloud, kind=entry.kind, name=entry.name, key=key, id=id)
 
     def gone(self, key: str) -> None:
-        raise NotImplementedError
+        """Tick off. Ticking off twice is harmless: two workers may both have seen it gone."""
+        with self._lock:
+            entry = self._open.pop(key, None)
+        if entry is not None:
+            self._journal.write("resource_gone", cloud=entry.cloud, kind=entry.kind, key=key, id=entry.id)
 
     def open_entries(self, cloud: str) -> tuple[Entry, ...]:
         """Entries not ticked off, oldest first."""
-        raise NotImplementedError
+        with self._lock:
+            return tuple(entry for entry in self._open.values() if entry.cloud == cloud)
+
+    def key_of(self, cloud: str, kind: str, id: str) -> str | None:
+        """The key of an open entry, or None when this run did not make that."""
+        return next((one.key for one in self.open_entries(cloud) if (one.kind, one.id) == (kind, id)), None)
 
 
 class Sweeper(Protocol):
@@ -73,12 +102,64 @@ class Sweeper(Protocol):
 
 
 def read_ledger(journal_path: Path) -> tuple[str, tuple[Entry, ...]]:
-    """The run's id and the entries that were never ticked off, oldest first."""
-    raise NotImplementedError
+    """The run's id and the entries that were never ticked off, oldest first.
+
+    Raises ``InteropError`` when the file cannot be read, or does not say which run it is of.
+    """
+    run: str | None = None
+    entries: dict[str, Entry] = {}
+    for event in read_events(journal_path):
+        kind = event["event"]
+        try:
+            if kind == "run_started":
+                run = _text(event, "run")
+            elif kind == "resource_planned":
+                entry = Entry(*(_text(event, one) for one in ("key", "cloud", "kind", "name")), id=None)
+                entries[entry.key] = entry
+            elif kind == "resource_created":
+                key = _text(event, "key")
+                entries[key] = replace(entries[key], id=_text(event, "id"))
+            elif kind == "resource_gone":
+                entries.pop(_text(event, "key"), None)
+        except (KeyError, TypeError) as error:
+            raise InteropError(f"{journal_path}: {kind} event lacks or contradicts {error}") from error
+    if run is None:
+        raise InteropError(f"{journal_path} does not say which run it is of", "is this the journal of a run?")
+    return run, tuple(entries.values())
+
+
+def _text(event: dict[str, Any], key: str) -> str:
+    value = event[key]
+    if not isinstance(value, str):
+        raise TypeError(key)
+    return value
 
 
 def clean_run(
     journal_path: Path, connect_fn: Callable[[str, Ledger, Journal], Sweeper], deadline: Deadline
 ) -> dict[str, CleanupReport]:
-    """Remove what a dead run left, by cloud name: only what its ledger names *and* what carries its prefix."""
-    raise NotImplementedError
+    """Remove what a dead run left, by cloud name: only what its ledger names *and* what carries its prefix.
+
+    A cloud that cannot be reached is reported like any other leftover, and does not stop the others.
+    """
+    run, entries = read_ledger(journal_path)
+    journal = Journal(journal_path.parent)
+    reports: dict[str, CleanupReport] = {}
+    try:
+        ledger = Ledger(journal, run, entries)
+        for cloud in dict.fromkeys(entry.cloud for entry in entries):
+            try:
+                sweeper = connect_fn(cloud, ledger, journal)
+                try:
+                    reports[cloud] = sweeper.cleanup(deadline)
+                finally:
+                    sweeper.close()
+            except InteropError as error:
+                left = tuple(
+                    Leftover(cloud=cloud, kind=one.kind, id=one.id or "", name=one.name)
+                    for one in ledger.open_entries(cloud)
+                )
+                reports[cloud] = CleanupReport(leftovers=left, failures=(str(error),))
+    finally:
+        journal.close()
+    return reports

@@ -68,7 +68,7 @@ class Cloud:
         raise NotImplementedError
 
     def inventory(self) -> dict[str, dict[str, str]]:
-        """kind -> id -> name of what the project owns: ``server``, ``image``, ``port``, ``keypair``, …."""
+        """Kind -> id -> name of what the project owns: ``server``, ``image``, ``port``, ``keypair``, …."""
         raise NotImplementedError
 
     # -- what is made: names get the run's prefix, and every resource is in the ledger before it is made
