@@ -43,7 +43,7 @@ DEPENDS: Mapping[Stage, tuple[Stage, ...]] = {
 """What must have been told before. Conversion is judged beside the story: a guest may boot from a poor conversion."""
 
 
-class StageStopped(Exception):  # noqa: N818  # not an error of ours: the story ended here
+class StageStopped(Exception):  # not an error of ours: the story ended here
     """A cloud stopped the story at this stage; the facts say how."""
 
     def __init__(self, reason: str) -> None:

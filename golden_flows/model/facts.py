@@ -213,6 +213,8 @@ class ApplicationFacts:
     payload_guest_sha256: str | None
     """Computed in the guest, over the file written before the snapshot; empty when the guest has no such file,
     None when we could not look."""
+    payload_served_sha256: str | None
+    """Of the same file as the app served it to us from outside; None when it did not."""
     closed_port: int
     closed_port_open: bool | None
     """Whether a listening port that no security group opens was reached from outside; None if unknown."""
