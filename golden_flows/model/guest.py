@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from uuid import UUID
 
 
 def canonical_mac(mac: str) -> str:
@@ -35,6 +36,12 @@ class GuestIdentity:
     smbios_uuid: str | None = None
     smbios_product: str | None = None
     smbios_vendor: str | None = None
+
+    @property
+    def stated_smbios_uuid(self) -> str | None:
+        """The uuid in lower case; None where the firmware states none (dmidecode: "Not Settable", "Not Present")."""
+        known = (self.smbios_uuid or "").strip().lower()
+        return None if known in ("", str(UUID(int=0)), "not settable", "not present") else known
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,135 @@
+"""Did the guest come up on the destination, and does it know where it is?"""
+
+from __future__ import annotations
+
+import re
+
+from golden_flows.errors import shorten
+from golden_flows.model.check import SILENT_GUEST, check, given, verdict
+from golden_flows.model.facts import Facts
+from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
+
+NO_ROOT = (
+    r"dracut-initqueue.*timeout",
+    r"ALERT!.*does not exist",
+    r"VFS: Unable to mount root",
+    r"VFS: Cannot open root device",
+    r"\bNO ROOT\b",
+    r"(?:in|entering) emergency mode",
+    r"Kernel panic",
+    r"grub rescue>",
+    r"error: unknown filesystem",
+)
+"""Said by boot loaders, kernels and initramfs that will not go on."""
+
+NO_DISK = (r"No bootable device", r"Boot failed", r"Operating System not found", r"not a bootable disk")
+"""Said by firmware of each device it tries, so it counts only where the guest never came up in the end."""
+
+STABLE_ROOT = re.compile(r"(UUID|LABEL|PARTUUID|PARTLABEL)=|/dev/disk/by-(uuid|label|partuuid|partlabel)/|/dev/mapper/")
+"""by-id and by-path name the bus of one hypervisor; LVM names travel with the disk."""
+
+OPENSTACK_PRODUCTS = ("OpenStack Nova", "OpenStack Compute", "OpenStack Foundation")
+"""SMBIOS product names by which guests recognise OpenStack. Source: cloud-init tools/ds-identify."""
+
+LINES_MAX = 5
+
+
+@check("BT-1", needs=("boot",))
+def server_is_active_and_guest_is_up(facts: Facts) -> Said:
+    """ACTIVE means that a process runs. Only the guest's own report shows that the kernel found its disk."""
+    boot = given(facts.boot)
+    subject = f"server {boot.server_id} on {facts.dst.cloud}"
+    if boot.status != "ACTIVE":
+        way = " → ".join(boot.statuses_seen) or boot.status
+        actual = f"{way}{f' ({shorten(boot.fault, 200)})' if boot.fault else ''}"
+        return (Finding(subject, "ACTIVE", actual, "read the server's fault and nova-compute's log"),)
+    if boot.report is not None:
+        return ()
+    if boot.console_marker in boot.console:
+        return NotObserved("the guest agent began to report on the console, but no whole report reached us")
+    if not boot.console.strip():
+        return NotObserved("no report over SSH and an empty console: a dead guest cannot be told from a mute one")
+    last = shorten(boot.console.strip().splitlines()[-1], 160)
+    remedy = "read the console: does the firmware find the disk, and the initramfs a driver for it?"
+    expected = f"a report of its agent within {facts.dst.boot_timeout_s:.0f} s"
+    return (Finding(subject, expected, f"ACTIVE and silent; the console ends: {last!r}", remedy),)
+
+
+@check("BT-2", needs=("boot",))
+def console_shows_no_failed_boot(facts: Facts) -> Said:
+    """The words by which firmware, boot loaders and initramfs say that they cannot find the disk."""
+    boot = given(facts.boot)
+    if not boot.console.strip():
+        return NotObserved("the console is empty (see BT-4)")
+    patterns = NO_ROOT if boot.report is not None else (*NO_ROOT, *NO_DISK)
+    bad = re.compile("|".join(patterns), re.IGNORECASE)
+    lines = dict.fromkeys(line.strip() for line in boot.console.splitlines() if bad.search(line))
+    remedy = "put the destination's disk driver into the initramfs, and name the root file system by UUID"
+    return tuple(
+        Finding(f"console of server {boot.server_id}", "no message of a failed boot", repr(shorten(line, 160)), remedy)
+        for line in list(lines)[:LINES_MAX]
+    )
+
+
+@check("BT-3", needs=("boot",))
+def root_has_a_name_that_travels(facts: Facts) -> Said:
+    """sda, vda and xvda are names of one hypervisor."""
+    report = given(facts.boot).report
+    if report is None:
+        return SILENT_GUEST
+    if report.block.cmdline_root is None:
+        return NotObserved("the guest reported no root= of its kernel command line")
+    remedy = "use root=UUID=… in the boot loader and UUID=… in /etc/fstab"
+    return tuple(
+        Finding(subject, "UUID or LABEL", repr(shorten(name, 120)), remedy)
+        for subject, name in (
+            ("root= on the kernel command line", report.block.cmdline_root),
+            ("root file system in /etc/fstab", report.block.fstab_root),
+        )
+        if name is not None and not STABLE_ROOT.match(name)
+    )
+
+
+@check("BT-4", needs=("boot",))
+def console_carries_what_the_guest_prints(facts: Facts) -> Said:
+    """Without a serial console nobody learns why a guest that cannot be reached is silent."""
+    boot = given(facts.boot)
+    if not facts.dst.console:
+        return NotApplicable(f"the profile of {facts.dst.cloud} says console = false")
+    if boot.console_marker in boot.console:
+        return ()
+    if boot.status != "ACTIVE":
+        return NotObserved(f"the server is {boot.status}, so nothing prints (see BT-1)")
+    subject = f"os-getConsoleOutput of server {boot.server_id}"
+    expected = f"the agent's mark {boot.console_marker!r}"
+    if not boot.console.strip():
+        remedy = "give guests a serial console: console=ttyS0 or hvc0 in the image, a log file on the hypervisor"
+        return (Finding(subject, expected, "an empty console", remedy),)
+    if boot.report is None:
+        return NotObserved("the guest never reported, so its agent may never have printed (see BT-1)")
+    remedy = "make the console ring larger, and name the cloud's console device on the kernel command line"
+    return (Finding(subject, expected, f"{len(boot.console)} characters without it", remedy),)
+
+
+@check("BT-8", needs=("boot",))
+def hardware_says_openstack(facts: Facts) -> Said:
+    """Guests decide by SMBIOS whether to ask for OpenStack metadata, and whose it must be."""
+    boot = given(facts.boot)
+    if boot.report is None:
+        return SILENT_GUEST
+    identity = boot.report.identity
+    findings: list[Finding] = []
+    unseen: list[str] = []
+    uuid = identity.stated_smbios_uuid
+    if uuid is None:
+        unseen.append("the guest sees no SMBIOS system uuid")
+    elif uuid != boot.server_id.lower():
+        remedy = "let the hypervisor driver set the SMBIOS system uuid to the server's id"
+        findings.append(Finding("SMBIOS system uuid", boot.server_id, shorten(uuid, 60), remedy))
+    if identity.smbios_product is None:
+        unseen.append("the guest sees no SMBIOS product name")
+    elif identity.smbios_product.strip() not in OPENSTACK_PRODUCTS:
+        remedy = "let nova set sysinfo (product OpenStack Nova), else cloud-init does not look for OpenStack metadata"
+        product = repr(shorten(identity.smbios_product, 60))
+        findings.append(Finding("SMBIOS product name", " or ".join(OPENSTACK_PRODUCTS[:2]), product, remedy))
+    return verdict(findings, unseen)

@@ -1,0 +1,115 @@
+"""Did the second NIC get what the API gave it, although nothing but metadata could tell the guest?"""
+
+from __future__ import annotations
+
+from golden_flows.errors import shorten
+from golden_flows.model.check import SILENT_GUEST, check, given, verdict
+from golden_flows.model.facts import BootFacts, Facts, PortFacts
+from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
+from golden_flows.model.guest import GuestReport, Link, canonical_mac
+from golden_flows.model.network_data import bare_ip, served_addresses, served_defaults
+
+
+@check("N2-1", needs=("boot",))
+def further_nics_have_their_addresses(facts: Facts) -> Said:
+    """Each NIC after the first carries its own fixed address, found by MAC.
+
+    A NIC that the guest does not have (no driver) is the business of PV-1: here it could not be observed.
+    """
+    boot = given(facts.boot)
+    if boot.report is None:
+        return SILENT_GUEST
+    if len(boot.ports) < 2:
+        return _one_port(boot)
+    findings: list[Finding] = []
+    unseen: list[str] = []
+    for port in boot.ports[1:]:
+        link = boot.report.link(port.mac)
+        if port.fixed_ip is None:
+            unseen.append(f"the API gives {_name(port)} no fixed address")
+        elif link is None:
+            unseen.append(f"the guest has no NIC for {_name(port)} (see PV-1)")
+        elif port.fixed_ip not in _addresses(link):
+            remedy = "put the network into network_data.json by MAC; without DHCP nothing else tells the guest"
+            actual = f"{link.name} has {', '.join(link.addresses) or 'no address'}"
+            findings.append(Finding(_name(port), f"{port.fixed_ip} on its NIC", actual, remedy))
+    return verdict(findings, unseen)
+
+
+@check("N2-2", needs=("boot",))
+def default_route_is_on_the_primary_nic(facts: Facts) -> Said:
+    """One default route per family, by the primary NIC, in the guest and in what the metadata serves.
+
+    The metadata is judged too: a careful agent drops a second gateway that a plain one would have used.
+    """
+    boot = given(facts.boot)
+    if boot.report is None:
+        return SILENT_GUEST
+    if len(boot.ports) < 2:
+        return _one_port(boot)
+    if not boot.report.routes:
+        return NotObserved("the guest reported no routes at all")
+    findings = [found for family in (4, 6) if (found := _route_defect(boot, boot.report, family)) is not None]
+    primary = canonical_mac(boot.ports[0].mac)
+    remedy = "take the gateway off the further subnets (openstack subnet set --gateway none)"
+    findings += [
+        Finding("network_data.json", "default routes on the primary NIC only", f"{one.gateway} on {one.mac}", remedy)
+        for one in served_defaults(boot.report.network_data)
+        if one.mac != primary and one.mac in {canonical_mac(port.mac) for port in boot.ports}
+    ]
+    return tuple(findings)
+
+
+@check("N2-4", needs=("boot",))
+def no_address_is_on_another_nic(facts: Facts) -> Said:
+    """An address of one port is on no other port's MAC, whatever the order of NICs in API, metadata and PCI.
+
+    Only exchanged places are judged; an address that is nowhere belongs to N1-1 or N2-1, and is not observed here.
+    """
+    boot = given(facts.boot)
+    if boot.report is None:
+        return SILENT_GUEST
+    if len(boot.ports) < 2:
+        return _one_port(boot)
+    findings: list[Finding] = []
+    unseen: list[str] = []
+    served = served_addresses(boot.report.network_data)
+    for port in boot.ports:
+        own = canonical_mac(port.mac)
+        carriers = [one for one in boot.report.links if port.fixed_ip in _addresses(one)]
+        told = [one.mac for one in served if one.ip == port.fixed_ip]
+        wrong = [f"{canonical_mac(one.mac)} ({one.name})" for one in carriers if canonical_mac(one.mac) != own]
+        wrong += [f"{mac} in network_data.json" for mac in told if mac != own]
+        remedy = "the metadata names another MAC than Neutron does: look for NICs matched by order instead of port id"
+        findings += [Finding(f"address {port.fixed_ip}", f"on {port.mac}", shorten(one, 80), remedy) for one in wrong]
+        if not carriers:
+            unseen.append(f"no NIC carries {port.fixed_ip}, the address of {_name(port)}")
+    return verdict(findings, unseen)
+
+
+def _route_defect(boot: BootFacts, report: GuestReport, family: int) -> Finding | None:
+    primary_port = boot.ports[0]
+    link = report.link(primary_port.mac)
+    primary = link.name if link is not None else primary_port.mac
+    ways = [
+        one for one in report.routes if one.family == family and one.destination in ("default", "0.0.0.0/0", "::/0")
+    ]
+    needed = family == 4 and primary_port.gateway_ip is not None
+    if [one.interface for one in ways] == [primary] or not (ways or needed):
+        return None
+    actual = ", ".join(f"{one.gateway or 'on link'} by {one.interface}" for one in ways[:8]) or "none"
+    remedy = "one gateway only: the primary subnet's; give other subnets host routes instead"
+    return Finding(f"IPv{family} default routes", f"one, by {primary}", actual, remedy)
+
+
+def _one_port(boot: BootFacts) -> NotApplicable:
+    networks = ", ".join(port.network for port in boot.ports) or "none"
+    return NotApplicable(f"the server has {len(boot.ports)} port(s), on: {networks}")
+
+
+def _addresses(link: Link) -> set[str | None]:
+    return {bare_ip(one) for one in link.addresses} - {None}
+
+
+def _name(port: PortFacts) -> str:
+    return f"port {port.mac} on {port.network}"

@@ -1,0 +1,39 @@
+"""Does the way between the clouds cost what it should?"""
+
+from __future__ import annotations
+
+from golden_flows.model.check import check, given
+from golden_flows.model.facts import Facts
+from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
+
+MIB = 1 << 20
+
+COPIES_PER_CHUNK = 4
+"""A chunk can exist at once in the socket's buffer, in the HTTP library, in the queue and in the hash."""
+
+ALLOWANCE_BYTES = 64 * MIB
+"""What Python, TLS and lazily imported modules take in a transfer of any size."""
+
+
+@check("TX-6", needs=("transfer",))
+def mover_holds_chunks_not_images(facts: Facts) -> Said:
+    """Growth of our own resident memory stays under a bound that the image's size is no part of."""
+    transfer = given(facts.transfer)
+    if transfer.rss_before_bytes is None or transfer.rss_peak_bytes is None:
+        return NotObserved("this system does not tell a process its peak memory")
+    bound = transfer.chunk_bytes * transfer.workers * COPIES_PER_CHUNK + ALLOWANCE_BYTES
+    grew = transfer.rss_peak_bytes - transfer.rss_before_bytes
+    if grew > bound:
+        return (
+            Finding(
+                f"the mover, {transfer.moved_bytes // MIB} MiB moved",
+                f"at most {bound // MIB} MiB of memory for {transfer.workers} × {transfer.chunk_bytes} bytes",
+                f"{grew // MIB} MiB",
+                "this is a defect of the suite or of a library it uses, not of a cloud: report it",
+            ),
+        )
+    if transfer.moved_bytes <= bound:
+        return NotApplicable(
+            f"{transfer.moved_bytes} bytes were moved: even a mover that holds all of them stays under {bound} bytes"
+        )
+    return ()
