@@ -1,0 +1,121 @@
+"""``matrix.html``: the matrix as one self-contained page that works from disk, offline.
+
+What guests and clouds wrote is hostile: everything is escaped by the template engine, and a content security policy
+lets no script run but our own, by its hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from golden_flows.model.guideline import Level
+from golden_flows.model.matrix import Cell, Run
+from golden_flows.model.outcome import Outcome
+from reports.atomic import put_text
+from reports.kept import Kept, read_kept
+from reports.rows import (
+    EXIT_MEANINGS,
+    MEANINGS,
+    SYMBOLS,
+    WORDS,
+    Judgement,
+    PointRows,
+    StageRows,
+    active_faults,
+    check_rows,
+    counts,
+    evidence_details,
+    evidence_words,
+    judge,
+    points,
+)
+
+NAME = "matrix.html"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One pair as the template wants it."""
+
+    cell: Cell
+    judgement: Judgement
+    evidence: str
+    details: tuple[str, ...]
+    faults: tuple[str, ...]
+    points: tuple[PointRows, ...]
+    counts: dict[Outcome, int]
+    """Of the required checks."""
+    advisory_fails: int
+    begun: tuple[StageRows, ...]
+    """Stages that took time, in the order of the story."""
+
+    @property
+    def seconds(self) -> float:
+        return sum(one.run.seconds for one in self.begun if one.run)
+
+
+def write(run: Run, folder: Path) -> Path:
+    return put_text(folder / NAME, page(run, read_kept(run, folder)))
+
+
+def page(run: Run, kept: dict[str, Kept]) -> str:
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("reports"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters["duration"] = duration
+    columns = [_column(run, cell) for cell in run.cells]
+    return templates.get_template("matrix.html.j2").render(
+        run=run,
+        columns=columns,
+        longest_s=max((one.seconds for one in columns), default=0.0) or 1.0,
+        kept=kept,
+        script_hash=_hash(templates, "matrix.js"),
+        exit_meaning=EXIT_MEANINGS[run.exit_code],
+        symbols=SYMBOLS,
+        words=WORDS,
+        meanings=MEANINGS,
+        Outcome=Outcome,
+        Level=Level,
+    )
+
+
+def duration(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``2 min 05 s``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _column(run: Run, cell: Cell) -> Column:
+    rows = points(run, cell)
+    story = list(type(rows[0].stages[0].stage)) if rows else []
+    begun = sorted((one for point in rows for one in point.stages if one.run), key=lambda one: story.index(one.stage))
+    fails = [row for _, row in check_rows(run, cell) if row.result.outcome is Outcome.FAIL]
+    return Column(
+        cell=cell,
+        judgement=judge(run, cell),
+        evidence=evidence_words(cell),
+        details=evidence_details(cell),
+        faults=active_faults(cell),
+        points=rows,
+        counts=counts(run.outcomes(cell)),
+        advisory_fails=sum(row.requirement.level is not Level.REQUIRED for row in fails),
+        begun=tuple(begun),
+    )
+
+
+def _hash(templates: jinja2.Environment, name: str) -> str:
+    """Source expression of an inline script for the content security policy."""
+    digest = hashlib.sha256(templates.get_template(name).render().encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"

@@ -1,0 +1,150 @@
+"""``matrix.md``: the matrix for issues, merge requests and wikis (GitHub-flavoured Markdown)."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from golden_flows.model.guideline import Level
+from golden_flows.model.matrix import Cell, Run
+from golden_flows.model.outcome import Outcome
+from reports.atomic import put_text
+from reports.rows import (
+    EXIT_MEANINGS,
+    MEANINGS,
+    SYMBOLS,
+    WORDS,
+    CheckRow,
+    StageRows,
+    active_faults,
+    check_rows,
+    evidence_details,
+    evidence_words,
+    judge,
+    points,
+    summary,
+)
+
+NAME = "matrix.md"
+
+
+def write(run: Run, folder: Path) -> Path:
+    return put_text(folder / NAME, "\n".join(_lines(run)) + "\n")
+
+
+def prose(text: str) -> str:
+    """Foreign text as inert inline Markdown: no markup, no links, no mentions, one line."""
+    text = html.escape(" ".join(text.split()), quote=False)
+    text = re.sub(r"([\\`*_\[\]|~#])", r"\\\1", text)
+    return text.replace("://", "&#58;//").replace("www.", "www&#46;").replace("@", "&#64;")
+
+
+def code(text: str) -> str:
+    """Foreign text as a code span, fenced with more backticks than it holds."""
+    text = " ".join(text.split()) or " "
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def _in_table(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _lines(run: Run) -> Iterator[str]:
+    yield "# Compatibility matrix"
+    yield ""
+    for cell in run.cells:
+        yield from _verdict(run, cell)
+    if not run.cells:
+        yield "**Nothing was judged:** the run has no pairs of clouds."
+    yield ""
+    yield from _facts(run)
+    yield from _table(run)
+    for cell in run.cells:
+        yield from _details(run, cell)
+    yield ""
+    yield "Symbols: " + " · ".join(f"{SYMBOLS[one]} {WORDS[one]}: {MEANINGS[one]}" for one in Outcome) + "."
+
+
+def _verdict(run: Run, cell: Cell) -> Iterator[str]:
+    judgement = judge(run, cell)
+    yield f"**{judgement.symbol} {prose(str(cell.pair))}: {judgement.value}**  "
+    yield f"required: {summary(run.outcomes(cell))}  "
+    yield f"evidence: {evidence_words(cell)} ({prose('; '.join(evidence_details(cell)) or 'no details')})"
+    if faults := active_faults(cell):
+        yield ""
+        yield f"> **Active faults:** {prose(', '.join(faults))}. This cloud was told to misbehave."
+    yield ""
+
+
+def _facts(run: Run) -> Iterator[str]:
+    ended = run.ended_at.strftime("%Y-%m-%d %H:%M:%S UTC") if run.ended_at else "**never: killed or still running**"
+    yield "| | |"
+    yield "|---|---|"
+    yield f"| Run | {_in_table(code(run.id))} |"
+    yield f"| Began | {run.started_at:%Y-%m-%d %H:%M:%S} UTC |"
+    yield f"| Ended | {ended} |"
+    yield f"| Guideline | {prose(run.guideline.version)} |"
+    yield f"| Suite | {prose(run.suite_version)} |"
+    yield f"| Plan | {len(run.plan)} checks, sha256 {_in_table(code(run.plan_sha256))} |"
+    yield f"| Exit code | {run.exit_code.value}: {EXIT_MEANINGS[run.exit_code]} |"
+    yield ""
+    for note in run.notes:
+        yield f"- {prose(note)}"
+    yield ""
+
+
+def _table(run: Run) -> Iterator[str]:
+    columns = [points(run, cell) for cell in run.cells]
+    if not columns:
+        return
+    heads = (f"{prose(str(cell.pair))}<br>{evidence_words(cell)}" for cell in run.cells)
+    yield f"| Check | | {' | '.join(heads)} |"
+    yield f"|---|---|{'---|' * len(columns)}"
+    for at, point in enumerate(columns[0]):
+        mine = [column[at] for column in columns]
+        words = " | ".join(f"**{SYMBOLS[one.outcome]} {prose(one.words)}**" for one in mine)
+        yield f"| **{point.point.value}** | | {words} |"
+        for stages in zip(*(one.stages for one in mine), strict=True):
+            yield f"| *{stages[0].stage.title}* | | {' | '.join(_stage(one) for one in stages)} |"
+            for rows in zip(*(one.checks for one in stages), strict=True):
+                asked = rows[0].requirement
+                weight = "" if asked.level is Level.REQUIRED else f" ({asked.level.value})"
+                yield f"| {asked.id} | {prose(asked.title)}{weight} | {' | '.join(_check(one) for one in rows)} |"
+    yield ""
+
+
+def _stage(rows: StageRows) -> str:
+    return f"*{rows.run.seconds:.1f} s*" if rows.run else "*never begun*"
+
+
+def _check(row: CheckRow) -> str:
+    flags = f" ({prose(', '.join(row.result.flags))})" if row.result.flags else ""
+    return f"{SYMBOLS[row.result.outcome]} {WORDS[row.result.outcome]}{flags}"
+
+
+def _details(run: Run, cell: Cell) -> Iterator[str]:
+    rows = [(stage, one) for stage, one in check_rows(run, cell) if one.result.outcome is not Outcome.PASS]
+    if not rows:
+        return
+    yield f"## {prose(str(cell.pair))}: what is not a pass"
+    yield ""
+    for stage, row in rows:
+        result, asked = row.result, row.requirement
+        blocked = f" by stage {result.blocked_by.title}" if result.blocked_by else ""
+        yield f"- {SYMBOLS[result.outcome]} **{asked.id}** {prose(asked.title)}: **{WORDS[result.outcome]}**{blocked}"
+        if row.reason:
+            yield f"  - {prose(row.reason)}"
+        for one in result.findings:
+            yield f"  - {prose(one.subject)}"
+            yield f"    - expected: {code(one.expected)}"
+            yield f"    - actual: {code(one.actual)}"
+            if remedy := row.remedy(one):
+                yield f"    - remedy: {prose(remedy)}"
+        if result.findings and stage.evidence:
+            links = (f"[{prose(one.name)}](evidence/{one.sha256})" for one in stage.evidence)
+            yield f"  - evidence: {', '.join(links)}"
+    yield ""

@@ -1,0 +1,245 @@
+"""Rebuilds a run from its journal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from golden_flows.errors import InteropError
+from golden_flows.guideline import load_guideline
+from golden_flows.journal import SCHEMA, read_events
+from golden_flows.model.cloud import Pair, Profile
+from golden_flows.model.evidence import Evidence, EvidenceLevel
+from golden_flows.model.finding import Finding
+from golden_flows.model.guideline import Guideline
+from golden_flows.model.matrix import Cell, Result, Run, StageRun
+from golden_flows.model.outcome import Outcome, worst
+from golden_flows.model.stage import Stage
+from reports.printable import cleaned
+
+Event = dict[str, Any]
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def read_run(folder: Path, *, load: Callable[[str], Guideline] = load_guideline) -> Run:
+    """The run whose ``journal.jsonl`` is in this folder, as far as it got.
+
+    Every string of it is printable (``reports.printable``). When a check spoke several times in one cell the worst
+    counts. Events of unknown kind are ignored. Raises ``InteropError`` when there is no journal, it holds no run, or a
+    newer suite wrote it.
+    """
+    path = folder / "journal.jsonl"
+    reading = _Reading()
+    for number, raw in enumerate(read_events(path), 1):
+        event = cleaned(raw)
+        if not isinstance(event, dict):
+            continue
+        take = reading.handlers.get(str(event["event"]))
+        try:
+            reading.see(event)
+            if take is not None:
+                take(event)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InteropError(
+                f"{path}, event {number} ({event['event']}) is not as this suite writes it: {error!r}",
+                "was it written by another version of the suite?",
+            ) from error
+    if reading.started is None:
+        raise InteropError(f"{path} holds no run: it has no run_started event", "is this the folder of a run?")
+    return reading.run(load(str(reading.started["guideline"])))
+
+
+@dataclass
+class _Draft:
+    """A cell while it is being read."""
+
+    began: dict[Stage, datetime] = field(default_factory=dict)
+    stages: dict[Stage, StageRun] = field(default_factory=dict)
+    results: dict[str, Result] = field(default_factory=dict)
+    evidence: dict[Stage, list[Evidence]] = field(default_factory=dict)
+
+
+class _Reading:
+    def __init__(self) -> None:
+        self.started: Event | None = None
+        self.ended: Event | None = None
+        self.last_at: datetime | None = None
+        self.profiles: dict[str, Profile] = {}
+        self.cells: dict[Pair, _Draft] = {}
+        self.notes: list[str] = []
+        self.kept: dict[tuple[str, str, str], str] = {}
+        """Resources not ticked off yet, by (cloud, kind, key), and how to call them."""
+        self.handlers: dict[str, Callable[[Event], None]] = {
+            "run_started": self.run_started,
+            "note": lambda event: self.notes.append(str(event["text"])),
+            "damaged": lambda event: self.notes.append(f"line {event['line']} of the journal is torn; it was skipped"),
+            "cloud": self.cloud,
+            "stage_started": self.stage_started,
+            "stage_ended": self.stage_ended,
+            "evidence": self.evidence,
+            "result": self.result,
+            "resource_planned": self.resource,
+            "resource_created": self.resource,
+            "resource_gone": self.resource_gone,
+            "run_ended": self.run_ended,
+        }
+
+    def see(self, event: Event) -> None:
+        """Every event moves the clock of the run, unless the run had already ended (a later clean-up)."""
+        if self.ended is None and "at" in event:
+            self.last_at = _moment(event["at"])
+
+    def cell(self, event: Event) -> _Draft:
+        return self.cells.setdefault(Pair(str(event["src"]), str(event["dst"])), _Draft())
+
+    def run_started(self, event: Event) -> None:
+        if int(event.get("schema", 1)) > SCHEMA:
+            raise ValueError(f"schema {event['schema']} is newer than {SCHEMA}, the newest this suite reads")
+        if self.started is None:
+            self.started = event
+            for src, dst in event["cells"]:
+                self.cells.setdefault(Pair(str(src), str(dst)), _Draft())
+
+    def run_ended(self, event: Event) -> None:
+        self.ended = event
+        if event.get("reason"):
+            self.notes.append(f"the run ended: {event['reason']}")
+
+    def cloud(self, event: Event) -> None:
+        self.profiles[str(event["cloud"])] = _profile({"cloud": str(event["cloud"]), **event["profile"]})
+
+    def stage_started(self, event: Event) -> None:
+        self.cell(event).began.setdefault(Stage(event["stage"]), _moment(event["at"]))
+
+    def stage_ended(self, event: Event) -> None:
+        draft, stage = self.cell(event), Stage(event["stage"])
+        new = StageRun(
+            stage=stage,
+            outcome=Outcome(event["outcome"]),
+            seconds=float(event["seconds"]),
+            detail=str(event.get("detail") or ""),
+            started_at=draft.began.get(stage),
+        )
+        old = draft.stages.get(stage)
+        if old is None or worst((old.outcome, new.outcome)) is not old.outcome:
+            draft.stages[stage] = new
+
+    def evidence(self, event: Event) -> None:
+        if not _SHA256.fullmatch(event["sha256"]):  # it becomes a file name
+            raise ValueError("sha256 is not 64 hexadecimal digits")
+        kept = Evidence(
+            str(event["name"]),
+            event["sha256"],
+            int(event["size_bytes"]),
+            str(event["media_type"]),
+            str(event["source"]),
+            _moment(event["captured_at"]),
+        )
+        self.cell(event).evidence.setdefault(Stage(event["stage"]), []).append(kept)
+
+    def result(self, event: Event) -> None:
+        blocked_by = event.get("blocked_by")
+        new = Result(
+            check=str(event["check"]),
+            outcome=Outcome(event["outcome"]),
+            findings=tuple(_finding(one) for one in event.get("findings") or ()),
+            reason=str(event.get("reason") or ""),
+            blocked_by=Stage(blocked_by) if blocked_by else None,
+            seconds=float(event.get("seconds") or 0.0),
+            flags=tuple(str(one) for one in event.get("flags") or ()),
+        )
+        results = self.cell(event).results
+        old = results.get(new.check)
+        results[new.check] = new if old is None else _worse(old, new)
+
+    def resource(self, event: Event) -> None:
+        self.kept[_key(event)] = f"{event['kind']} {event.get('name') or event['key']} on {event['cloud']}"
+
+    def resource_gone(self, event: Event) -> None:
+        self.kept.pop(_key(event), None)
+
+    def run(self, guideline: Guideline) -> Run:
+        started, ended = self.started or {}, self.ended
+        if ended is None:
+            self.notes.append("the journal stops before the end of the run: it was killed, or is still running")
+        if self.kept:
+            names = "; ".join(sorted(self.kept.values()))
+            self.notes.append(f"not confirmed gone (`golden-flows clean` looks after it): {names}")
+        self._note_unlisted(guideline)
+        said = None if ended is None else ended.get("exit_code")
+        return Run(
+            id=str(started["run"]),
+            started_at=_moment(started["at"]),
+            ended_at=None if ended is None else _moment(ended["at"]),
+            suite_version=str(started["suite_version"]),
+            guideline=guideline,
+            plan=tuple(str(one) for one in started["plan"]),
+            plan_sha256=str(started.get("plan_sha256") or ""),
+            cells=tuple(self._cell(pair, draft) for pair, draft in self.cells.items()),
+            host={key: str(value) for key, value in (started.get("host") or {}).items()},
+            notes=tuple(dict.fromkeys(self.notes)),
+            said_exit_code=None if said is None else int(said),
+        )
+
+    def _note_unlisted(self, guideline: Guideline) -> None:
+        listed = {one.id for one in guideline.requirements}
+        for pair, draft in self.cells.items():
+            for result in draft.results.values():
+                if result.check not in listed:
+                    said = f"{result.check} ({result.outcome.value})"
+                    self.notes.append(f"{pair}: guideline {guideline.version} does not list {said}")
+
+    def _cell(self, pair: Pair, draft: _Draft) -> Cell:
+        return Cell(
+            pair=pair,
+            src=self.profiles.get(pair.src),
+            dst=self.profiles.get(pair.dst),
+            stages=tuple(one for one in (self._stage(draft, stage) for stage in Stage) if one is not None),
+            results=draft.results,
+            evidence={stage: tuple(kept) for stage, kept in draft.evidence.items()},
+        )
+
+    def _stage(self, draft: _Draft, stage: Stage) -> StageRun | None:
+        if stage in draft.stages or stage not in draft.began:
+            return draft.stages.get(stage)
+        began = draft.began[stage]
+        seconds = ((self.last_at or began) - began).total_seconds()
+        detail = "begun and never ended"
+        return StageRun(stage=stage, outcome=Outcome.BROKEN, seconds=seconds, detail=detail, started_at=began)
+
+
+def _key(event: Event) -> tuple[str, str, str]:
+    return str(event["cloud"]), str(event["kind"]), str(event["key"])
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return moment.astimezone(UTC)
+
+
+def _finding(document: Event) -> Finding:
+    subject, expected, actual = (str(document[key]) for key in ("subject", "expected", "actual"))
+    return Finding(subject, expected, actual, str(document.get("remedy") or ""))
+
+
+def _worse(old: Result, new: Result) -> Result:
+    """The worse of two answers to one question, with the findings of both; of equals the earlier."""
+    chosen = old if worst((old.outcome, new.outcome)) is old.outcome else new
+    return replace(chosen, findings=tuple(dict.fromkeys((*old.findings, *new.findings))))
+
+
+def _profile(document: Event) -> Profile:
+    """The profile as it was recorded; keys of other versions are ignored."""
+    known = {one.name for one in fields(Profile)}
+    kept = {key: value for key, value in document.items() if key in known}
+    kept = {key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()}
+    if "evidence_level" in kept:
+        kept["evidence_level"] = EvidenceLevel(kept["evidence_level"])
+    return Profile(**kept)
