@@ -60,7 +60,7 @@ class Ledger:
     def planned(self, cloud: str, kind: str, name: str) -> str:
         """Write down a resource that is about to be made; returns its key.
 
-        ``name`` is the full name: what carries no prefix could never be told from other people's. Raises ``ValueError``.
+        ``name`` is the full name: without the prefix it could not be told from other people's. Raises ``ValueError``.
         """
         if not name.startswith(self.prefix):
             raise ValueError(f"{kind} {name!r} does not begin with {self.prefix!r}")
@@ -114,8 +114,8 @@ def read_ledger(journal_path: Path) -> tuple[str, tuple[Entry, ...]]:
             if kind == "run_started":
                 run = _text(event, "run")
             elif kind == "resource_planned":
-                entry = Entry(*(_text(event, one) for one in ("key", "cloud", "kind", "name")), id=None)
-                entries[entry.key] = entry
+                key, cloud, label, name = (_text(event, one) for one in ("key", "cloud", "kind", "name"))
+                entries[key] = Entry(key, cloud, label, name, None)
             elif kind == "resource_created":
                 key = _text(event, "key")
                 entries[key] = replace(entries[key], id=_text(event, "id"))

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+from golden_flows.clouds import deletion, images, servers
+from golden_flows.clouds import networks as network_api
 from golden_flows.clouds.config import CloudConfig
 from golden_flows.clouds.records import (
     Discovery,
@@ -17,18 +23,29 @@ from golden_flows.clouds.records import (
     ServerRef,
     ServerState,
 )
+from golden_flows.clouds.session import ApiSession
+from golden_flows.clouds.sparse import SparseWriter
+from golden_flows.errors import CloudError, Unsupported, UsageError
 from golden_flows.journal import Journal
 from golden_flows.ledger import CleanupReport, Ledger
 from golden_flows.model.cloud import Profile
 from golden_flows.model.facts import ExportFacts, ImportFacts, PortFacts, PutProbe
 from golden_flows.waiting import Deadline
 
+PROBE_BYTES = 1024 * 1024
+RUN_TAG = "interop_run"
+"""Metadata key, on servers and images, whose value is the run's id."""
+
 
 class Cloud:
     """A context manager; leaving it closes connections and deletes nothing (that is ``cleanup``)."""
 
-    name: str
-    profile: Profile
+    def __init__(self, config: CloudConfig, api: ApiSession, ledger: Ledger, journal: Journal) -> None:
+        self.name: str = config.name
+        self.profile: Profile = config.profile
+        self.config = config
+        self._api, self._ledger, self._journal = api, ledger, journal
+        self._asked_at_s: dict[str, float] = {}
 
     def __enter__(self) -> Cloud:
         return self
@@ -39,47 +56,92 @@ class Cloud:
         self.close()
 
     def close(self) -> None:
-        raise NotImplementedError
+        self._api.close()
 
     # -- what it is
 
     def preflight(self) -> str:
-        """Authenticate and say in one line who we are and what answered. Raises ``UsageError``/``CloudError``."""
-        raise NotImplementedError
+        """Authenticate and say in one line who we are and what answered.
+
+        Raises ``UsageError`` for a wrong password, ``CloudError`` when the API or a service of it does not answer.
+        """
+        with self._api.guard("logging in"):
+            session = self._api.sdk.session
+            self._journal.hide(session.get_token())
+            auth: Any = session.auth
+            access = auth.get_access(session)
+            who = f"{access.username or access.user_id} in project {access.project_name or access.project_id}"
+        newest = servers.newest_microversion(self._api)
+        for service, path in (("compute", "/limits"), ("image", "/images?limit=1"), ("network", "/extensions")):
+            self._api.ask(service, "GET", path)
+        return f"{who} at {self._api.auth_url}; compute up to {newest[0]}.{newest[1]}"
 
     def discover(self) -> Discovery:
-        raise NotImplementedError
+        """What the cloud says of itself before anything is made on it."""
+        schema = self._api.read("image", "/schemas/image").get("properties")
+        formats = schema.get("disk_format") if isinstance(schema, dict) else None
+        enum = formats.get("enum") if isinstance(formats, dict) else None
+        newest = servers.newest_microversion(self._api)
+        extensions = self._api.read("network", "/extensions").get("extensions")
+        return Discovery(
+            import_methods=images.import_methods(self._api),
+            disk_formats=tuple(str(one) for one in enum or () if one is not None),
+            compute_microversion=f"{newest[0]}.{newest[1]}",
+            networks=network_api.list_networks(self._api),
+            network_extensions=tuple(
+                str(one["alias"]) for one in extensions or () if isinstance(one, dict) and "alias" in one
+            ),
+            at=datetime.now(UTC),
+        )
 
     # -- what is there
 
     def find_image(self, name: str) -> ImageRef:
         """The newest active image of exactly this name (or id). Raises ``UsageError`` naming those that exist."""
-        raise NotImplementedError
+        with self._api.guard("listing images"):
+            listed = [one for one in self._api.sdk.image.images() if one.status == "active"]
+        matches = [one for one in listed if name in (one.name, one.id)]
+        if not matches:
+            known = ", ".join(sorted({str(one.name) for one in listed})[:20]) or "none"
+            raise UsageError(f"cloud {self.name!r} has no active image {name!r}", f"active images: {known}")
+        return self.show_image(str(max(matches, key=lambda one: str(one.created_at or "")).id))
 
     def show_image(self, image_id: str) -> ImageRef:
-        raise NotImplementedError
+        return images.show(self._api, image_id)
 
     def find_networks(self, names: Sequence[str]) -> tuple[NetworkRef, ...]:
         """In the order asked; no names: the project's only network. Raises ``UsageError``."""
-        raise NotImplementedError
+        return network_api.find_networks(self._api, names)
 
     def pick_flavor(self, name: str | None, min_disk_bytes: int, min_ram_mib: int) -> FlavorRef:
         """The flavor of that name, or the smallest that fits (a flavor without a disk fits any image)."""
-        raise NotImplementedError
+        return servers.pick_flavor(self._api, name, min_disk_bytes, min_ram_mib)
 
     def inventory(self) -> dict[str, dict[str, str]]:
-        """Kind -> id -> name of what the project owns: ``server``, ``image``, ``port``, ``keypair``, …."""
-        raise NotImplementedError
+        """What the project owns, kind -> id -> name: ``server``, ``image``, ``port``, ``keypair``, …."""
+        with self._api.guard("listing what the project owns"):
+            return deletion.inventory(self._api)
 
     # -- what is made: names get the run's prefix, and every resource is in the ledger before it is made
 
     def create_keypair(self, name: str, public_key: str) -> str:
         """Returns the key pair's name with the run's prefix."""
-        raise NotImplementedError
+        full = self._full(name)
+        key = self._ledger.planned(self.name, "keypair", full)
+        with self._api.guard("creating a key pair"):
+            self._api.sdk.compute.create_keypair(name=full, public_key=public_key)
+        self._ledger.created(key, full)
+        return full
 
     def create_security_group(self, name: str, tcp_ports: Sequence[int]) -> str:
         """Lets in these TCP ports and ICMP from anywhere; returns the id."""
-        raise NotImplementedError
+        full = self._full(name)
+        key = self._ledger.planned(self.name, "security_group", full)
+        with self._api.guard("creating a security group"):
+            group_id = str(self._api.sdk.network.create_security_group(name=full, description=full).id)
+        self._ledger.created(key, group_id)
+        network_api.open_ports(self._api, group_id, tcp_ports)
+        return group_id
 
     def boot(
         self,
@@ -97,30 +159,68 @@ class Cloud:
         deadline: Deadline,
     ) -> ServerRef:
         """Ask for a server and return at once."""
-        raise NotImplementedError
+        full = self._full(name)
+        self._journal.hide(admin_password)
+        key = self._ledger.planned(self.name, "server", full)
+        asked_at_s = deadline.clock.now_s()
+        server = servers.create(
+            self._api,
+            name=full,
+            image_id=image_id,
+            flavor=flavor,
+            networks=networks,
+            key_name=key_name,
+            security_group=security_group,
+            user_data=user_data,
+            metadata={**metadata, RUN_TAG: self._ledger.run},
+            admin_password=admin_password,
+            config_drive=config_drive,
+        )
+        server_id = str(server["id"])
+        self._ledger.created(key, server_id)
+        self._asked_at_s[server_id] = asked_at_s
+        answered = server.get("adminPass")
+        password = answered if isinstance(answered, str) else admin_password
+        self._journal.hide(password)
+        return ServerRef(server_id, full, password)
 
     def wait_server(self, server_id: str, deadline: Deadline) -> ServerState:
         """Wait for ACTIVE or ERROR. ERROR and a passed deadline are answers here, not exceptions."""
-        raise NotImplementedError
+        began_s = self._asked_at_s.get(server_id, deadline.clock.now_s())
+        return servers.wait(self._api, server_id, began_s, deadline)
 
     def read_console(self, server_id: str, tail_lines: int | None = None) -> str:
         """The serial console; may be empty early in a boot. Raises ``Unsupported`` where there is none."""
-        raise NotImplementedError
+        if not self.profile.console:
+            raise Unsupported(f"the profile of cloud {self.name!r} says 'console: false'")
+        return servers.read_console(self._api, server_id, tail_lines)
 
     def list_ports(self, server_id: str, networks: Sequence[NetworkRef]) -> tuple[PortFacts, ...]:
         """In the order of ``networks``."""
-        raise NotImplementedError
+        return network_api.list_ports(self._api, server_id, networks)
 
     def attach_floating_ip(self, server_id: str, port_id: str, network: str) -> str:
         """Take an address from external network ``network`` (a name) for that port; returns the address."""
-        raise NotImplementedError
+        (pool,) = network_api.find_networks(self._api, [network])
+        # A floating IP has no name; its description carries the prefix instead.
+        label = self._full(f"for-{server_id}")
+        key = self._ledger.planned(self.name, "floating_ip", label)
+        with self._api.guard("taking a floating IP"):
+            taken = self._api.sdk.network.create_ip(floating_network_id=pool.id, port_id=port_id, description=label)
+        self._ledger.created(key, str(taken.id))
+        return str(taken.floating_ip_address)
 
     def reboot(self, server_id: str, soft: bool = True) -> None:
-        raise NotImplementedError
+        servers.reboot(self._api, server_id, soft)
 
     def snapshot(self, server_id: str, name: str, deadline: Deadline) -> str:
         """Returns the image id once the image is active *and* the server's task_state is empty."""
-        raise NotImplementedError
+        full = self._full(name)
+        key = self._ledger.planned(self.name, "image", full)
+        image_id = servers.snapshot(self._api, server_id, full, {RUN_TAG: self._ledger.run})
+        self._ledger.created(key, image_id)
+        servers.wait_snapshot(self._api, server_id, image_id, deadline)
+        return image_id
 
     # -- image bytes
 
@@ -128,13 +228,36 @@ class Cloud:
         self, image_id: str, sink: Callable[[bytes], None], *, deadline: Deadline, progress: Progress | None = None
     ) -> ExportFacts:
         """Stream the image to ``sink`` in chunks of 1 MiB or less, and say what came."""
-        raise NotImplementedError
+        got = images.download(self._api, image_id, sink, deadline, progress)
+        image = got.image
+        return ExportFacts(
+            image_id=image.id,
+            disk_format=image.disk_format,
+            container_format=image.container_format,
+            size_bytes=image.size_bytes,
+            content_length=got.content_length,
+            downloaded_bytes=got.downloaded_bytes,
+            checksum=image.checksum,
+            os_hash_algo=image.os_hash_algo,
+            os_hash_value=image.os_hash_value,
+            computed_md5=got.computed_md5,
+            computed_hash=got.computed_hash,
+            sha256=got.sha256,
+            head=got.head,
+            tail=got.tail,
+            virtual_size_bytes=image.virtual_size_bytes,
+            properties=image.properties,
+        )
 
     def download_to(
         self, image_id: str, path: Path, *, deadline: Deadline, progress: Progress | None = None
     ) -> Download:
         """As ``export_image``, into a sparse file."""
-        raise NotImplementedError
+        writer = SparseWriter(path)
+        try:
+            return images.download(self._api, image_id, writer, deadline, progress)
+        finally:
+            writer.close()
 
     def import_image(
         self,
@@ -148,26 +271,58 @@ class Cloud:
         progress: Progress | None = None,
     ) -> ImportFacts:
         """glance-direct where the cloud offers it, legacy PUT where not. ``probe`` of the answer is None."""
-        raise NotImplementedError
+        full = self._full(name)
+        key = self._ledger.planned(self.name, "image", full)
+        return images.run_import(
+            self._api,
+            name=full,
+            upload=images.Upload(source, size_bytes, deadline, progress),
+            disk_format=disk_format,
+            properties={**(properties or {}), RUN_TAG: self._ledger.run},
+            deadline=deadline,
+            made=lambda image_id: self._ledger.created(key, image_id),
+        )
 
     def put_probe(self, deadline: Deadline) -> PutProbe:
         """1 MiB of random bytes by legacy ``PUT /file``; the image is deleted again at once."""
-        raise NotImplementedError
+        content = os.urandom(PROBE_BYTES)
+        full = self._full("put-probe")
+        key = self._ledger.planned(self.name, "image", full)
+        response = images.create(self._api, full, "raw", {RUN_TAG: self._ledger.run})
+        if response.status_code != 201:
+            raise self._api.refusal(response, "creating an image for the PUT probe")
+        image_id = str(self._api.json_of(response, "/images").get("id"))
+        self._ledger.created(key, image_id)
+        sha512 = hashlib.sha512(content).hexdigest()
+        try:
+            return images.probe_put(self._api, image_id, content, sha512, deadline)
+        finally:
+            self.delete_image(image_id, deadline)
 
     # -- what is removed
 
     def delete_server(self, server_id: str, deadline: Deadline) -> bool:
         """Delete and wait until it is gone; False when the cloud accepted that and did nothing."""
-        raise NotImplementedError
+        return self._delete("server", server_id, deadline)
 
     def delete_image(self, image_id: str, deadline: Deadline) -> bool:
-        raise NotImplementedError
+        """As ``delete_server``."""
+        return self._delete("image", image_id, deadline)
 
     def cleanup(self, deadline: Deadline) -> CleanupReport:
         """Delete everything that the ledger has open for this cloud, newest first, and wait until it is gone."""
-        raise NotImplementedError
+        return deletion.cleanup(self._api, self._ledger, deadline)
+
+    def _delete(self, kind: str, id: str, deadline: Deadline) -> bool:
+        mine = [one for one in self._ledger.open_entries(self.name) if (one.kind, one.id) == (kind, id)]
+        if not mine:
+            raise CloudError(f"cloud {self.name!r}: {kind} {id} is not in this run's ledger, so it is left alone")
+        return not deletion.cleanup(self._api, self._ledger, deadline, mine).leftovers
+
+    def _full(self, name: str) -> str:
+        return name if name.startswith(self._ledger.prefix) else self._ledger.prefix + name
 
 
 def connect(config: CloudConfig, ledger: Ledger, journal: Journal, *, request_timeout_s: float = 60.0) -> Cloud:
     """A cloud that has not been talked to yet; ``preflight`` does that."""
-    raise NotImplementedError
+    return Cloud(config, ApiSession(config, journal, request_timeout_s), ledger, journal)

@@ -90,7 +90,6 @@ class Download:
     computed_hash: str | None
     """By the image's ``os_hash_algo``; None when that is unknown here."""
     sha256: str
-    sha512: str
     head: bytes
     """First 4 KiB."""
     tail: bytes

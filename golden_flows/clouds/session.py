@@ -55,6 +55,7 @@ class ApiSession:
         json: object = None,
         data: object = None,
         headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
         microversion: str | None = None,
         stream: bool = False,
     ) -> requests.Response:
@@ -64,6 +65,8 @@ class ApiSession:
             options["json"] = json
         if data is not None:
             options["data"] = data
+        if params is not None:
+            options["params"] = dict(params)
         if microversion is not None:
             options["microversion"] = microversion
         if stream:

@@ -27,10 +27,9 @@ class SparseWriter:
             raise InteropError(f"cannot write {path}: {error.strerror}", "choose another scratch folder") from error
 
     def __call__(self, chunk: bytes) -> None:
-        view = memoryview(chunk)
         try:
-            for start in range(0, len(view), BLOCK_BYTES):
-                block = view[start : start + BLOCK_BYTES]
+            for start in range(0, len(chunk), BLOCK_BYTES):
+                block = chunk[start : start + BLOCK_BYTES]  # bytes on purpose: comparing a memoryview is slow
                 if block != _ZERO_BLOCK[: len(block)]:
                     self._file.seek(self._size + start)
                     self._write_all(block)
@@ -38,9 +37,9 @@ class SparseWriter:
             raise InteropError(
                 f"cannot write {self.path}: {error.strerror}", "free some space in the scratch folder"
             ) from error
-        self._size += len(view)
+        self._size += len(chunk)
 
-    def _write_all(self, block: memoryview) -> None:
+    def _write_all(self, block: bytes) -> None:
         while block:
             block = block[self._file.write(block) :]
 
@@ -56,8 +55,10 @@ def zeros_only(path: Path, start: int, end: int) -> bool:
             os.lseek(file.fileno(), first, os.SEEK_SET)
             while first < last:
                 chunk = file.read(min(CHUNK_BYTES, last - first))
-                if not chunk or chunk.strip(b"\0"):
-                    return not chunk
+                if not chunk:
+                    return True
+                if chunk != _ZERO_CHUNK[: len(chunk)]:
+                    return False
                 first += len(chunk)
     return True
 

@@ -1,0 +1,80 @@
+"""Networks, ports, security groups, floating IPs. Source: Networking API v2.0 reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from golden_flows.clouds.records import NetworkRef
+from golden_flows.clouds.session import ApiSession
+from golden_flows.errors import UsageError
+from golden_flows.model.facts import PortFacts
+
+
+def list_networks(api: ApiSession) -> tuple[NetworkRef, ...]:
+    with api.guard("listing networks"):
+        return tuple(
+            NetworkRef(str(one.id), str(one.name), one.mtu, bool(one.is_router_external))
+            for one in api.sdk.network.networks()
+        )
+
+
+def find_networks(api: ApiSession, names: Sequence[str]) -> tuple[NetworkRef, ...]:
+    """In the order asked, by name or id; no names: the only network that is not external."""
+    networks = list_networks(api)
+    if not names:
+        inner = [one for one in networks if not one.external]
+        if len(inner) != 1:
+            known = ", ".join(one.name for one in inner) or "none"
+            raise UsageError(
+                f"cloud {api.name!r} has {len(inner)} networks, and the profile names none",
+                f"set 'interop: networks:' to some of: {known}",
+            )
+        return tuple(inner)
+    found = []
+    for name in names:
+        matches = [one for one in networks if name in (one.name, one.id)]
+        if len(matches) != 1:
+            known = ", ".join(sorted(one.name for one in networks)) or "none"
+            count = "no network" if not matches else f"{len(matches)} networks"
+            raise UsageError(f"cloud {api.name!r} has {count} named {name!r}", f"networks: {known}")
+        found.append(matches[0])
+    return tuple(found)
+
+
+def list_ports(api: ApiSession, server_id: str, networks: Sequence[NetworkRef]) -> tuple[PortFacts, ...]:
+    """The server's ports, in the order of ``networks``; a port on any other network comes last."""
+    order = {one.id: index for index, one in reversed(list(enumerate(networks)))}
+    by_id = {one.id: one for one in networks}
+    with api.guard("listing ports"):
+        ports = list(api.sdk.network.ports(device_id=server_id))
+        ports.sort(key=lambda one: order.get(one.network_id, len(order)))
+        return tuple(_port_facts(api, one, by_id) for one in ports)
+
+
+def _port_facts(api: ApiSession, port: Any, networks: dict[str, NetworkRef]) -> PortFacts:
+    network = networks.get(port.network_id)
+    fixed: dict[str, Any] = next(iter(port.fixed_ips or ()), {})
+    subnet = api.sdk.network.get_subnet(fixed["subnet_id"]) if fixed.get("subnet_id") else None
+    return PortFacts(
+        port_id=str(port.id),
+        network=network.name if network else str(port.network_id),
+        mac=str(port.mac_address).lower(),
+        fixed_ip=fixed.get("ip_address"),
+        cidr=subnet.cidr if subnet else None,
+        gateway_ip=(subnet.gateway_ip or None) if subnet else None,
+        dns=tuple(subnet.dns_nameservers or ()) if subnet else (),
+        dhcp=bool(subnet.is_dhcp_enabled) if subnet else False,
+        mtu=network.mtu if network else None,
+    )
+
+
+def open_ports(api: ApiSession, group_id: str, tcp_ports: Sequence[int]) -> None:
+    """Let these TCP ports and ICMP in, from anywhere."""
+    rules: list[dict[str, Any]] = [{"protocol": "icmp"}]
+    rules += [{"protocol": "tcp", "port_range_min": one, "port_range_max": one} for one in tcp_ports]
+    with api.guard("creating security group rules"):
+        for rule in rules:
+            api.sdk.network.create_security_group_rule(
+                security_group_id=group_id, direction="ingress", ether_type="IPv4", **rule
+            )

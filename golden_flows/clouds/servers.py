@@ -1,0 +1,220 @@
+"""Servers: boot, watch, console, reboot, snapshot. Source: Compute API v2.1 reference.
+
+Requests go out at microversion 2.1, which every cloud has, but for createImage (see ``snapshot``).
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from golden_flows.clouds import images
+from golden_flows.clouds.records import FlavorRef, ImageRef, NetworkRef, ServerState
+from golden_flows.clouds.session import ApiSession, reason_of
+from golden_flows.errors import CloudError, Unsupported, UsageError, WaitTimeout, shorten
+from golden_flows.waiting import Deadline, wait_for
+
+GIB = images.GIB
+POLL_S = 0.3
+SNAPSHOT_MICROVERSION = (2, 45)
+"""From here on createImage answers the image's id in its body; before, in a Location header of doubtful form."""
+
+
+def list_flavors(api: ApiSession) -> tuple[FlavorRef, ...]:
+    with api.guard("listing flavors"):
+        return tuple(
+            FlavorRef(str(one.id), str(one.name), int(one.vcpus or 0), int(one.ram or 0), int(one.disk or 0) * GIB)
+            for one in api.sdk.compute.flavors(details=True)
+        )
+
+
+def pick_flavor(api: ApiSession, name: str | None, min_disk_bytes: int, min_ram_mib: int) -> FlavorRef:
+    """The flavor of that name, or the smallest that fits."""
+    flavors = list_flavors(api)
+    if name is not None:
+        named = next((one for one in flavors if name in (one.name, one.id)), None)
+        if named is None:
+            known = ", ".join(sorted(one.name for one in flavors)) or "none"
+            raise UsageError(f"cloud {api.name!r} has no flavor {name!r}", f"flavors: {known}")
+        return named
+    fitting = [
+        one
+        for one in flavors
+        if one.ram_mib >= min_ram_mib and (one.disk_bytes == 0 or one.disk_bytes >= min_disk_bytes)
+    ]
+    if not fitting:
+        raise UsageError(
+            f"cloud {api.name!r} has no flavor with {min_ram_mib} MiB of memory and {min_disk_bytes} bytes of disk",
+            "ask the operator for a larger flavor, or name one as 'interop: flavor:'",
+        )
+    return min(fitting, key=lambda one: (one.ram_mib, one.disk_bytes, one.vcpus, one.name))
+
+
+def create(
+    api: ApiSession,
+    *,
+    name: str,
+    image_id: str,
+    flavor: FlavorRef,
+    networks: Sequence[NetworkRef],
+    key_name: str | None,
+    security_group: str | None,
+    user_data: bytes,
+    metadata: Mapping[str, str],
+    admin_password: str | None,
+    config_drive: bool,
+) -> dict[str, Any]:
+    """``POST /servers``; the ``server`` object of the answer (``id``, ``adminPass`` and little else)."""
+    body: dict[str, Any] = {
+        "name": name,
+        "imageRef": image_id,
+        "flavorRef": flavor.id,
+        "networks": [{"uuid": one.id} for one in networks],
+        "metadata": dict(metadata),
+    }
+    if key_name is not None:
+        body["key_name"] = key_name
+    if security_group is not None:
+        body["security_groups"] = [{"name": security_group}]
+    if user_data:
+        body["user_data"] = base64.b64encode(user_data).decode("ascii")
+    if admin_password is not None:
+        body["adminPass"] = admin_password
+    if config_drive:
+        body["config_drive"] = True
+    response = api.ask("compute", "POST", "/servers", json={"server": body}, expect=(202,), microversion="2.1")
+    server = api.json_of(response, "/servers").get("server")
+    if not isinstance(server, dict) or not isinstance(server.get("id"), str):
+        raise CloudError(f"cloud {api.name!r} accepted a server and did not say its id")
+    return server
+
+
+def show(api: ApiSession, server_id: str) -> dict[str, Any] | None:
+    """The server; None once it is gone (404, or for a moment 200 with status DELETED)."""
+    response = api.ask("compute", "GET", f"/servers/{server_id}", expect=(200, 404), microversion="2.1")
+    if response.status_code == 404:
+        return None
+    server = api.json_of(response, f"/servers/{server_id}").get("server")
+    if not isinstance(server, dict):
+        raise CloudError(f"cloud {api.name!r}: /servers/{server_id} answered no server")
+    return None if server.get("status") == "DELETED" else server
+
+
+def wait(api: ApiSession, server_id: str, began_s: float, deadline: Deadline) -> ServerState:
+    """Until ACTIVE, ERROR or gone. A passed deadline is an answer too: the status last seen."""
+    seen: list[str] = []
+    last: dict[str, Any] = {}
+
+    def probe() -> str:
+        server = show(api, server_id)
+        last.clear()
+        last.update(server or {"status": "DELETED"})
+        status = str(last.get("status"))
+        if not seen or seen[-1] != status:
+            seen.append(status)
+        return status
+
+    with contextlib.suppress(WaitTimeout):
+        wait_for(
+            f"server {server_id} to become ACTIVE",
+            probe,
+            until=lambda status: status in ("ACTIVE", "ERROR", "DELETED"),
+            deadline=deadline,
+            every_s=POLL_S,
+        )
+    fault = last.get("fault")
+    message = fault.get("message") if isinstance(fault, dict) else None
+    active_s = deadline.clock.now_s() - began_s if last.get("status") == "ACTIVE" else None
+    return ServerState(str(last.get("status")), tuple(seen), shorten(str(message or "")), active_s)
+
+
+def read_console(api: ApiSession, server_id: str, tail_lines: int | None) -> str:
+    """``os-getConsoleOutput``. Empty while the server is still being built (409)."""
+    arguments = {} if tail_lines is None else {"length": tail_lines}
+    response = api.send(
+        "compute",
+        "POST",
+        f"/servers/{server_id}/action",
+        json={"os-getConsoleOutput": arguments},
+        microversion="2.1",
+    )
+    if response.status_code == 409:
+        return ""
+    if response.status_code in (403, 405, 501):
+        raise Unsupported(
+            f"cloud {api.name!r} offers no console output: HTTP {response.status_code} {reason_of(response)}".rstrip()
+        )
+    if response.status_code != 200:
+        raise api.refusal(response, f"reading the console of server {server_id}")
+    output = api.json_of(response, "os-getConsoleOutput").get("output")
+    return output if isinstance(output, str) else ""
+
+
+def reboot(api: ApiSession, server_id: str, soft: bool) -> None:
+    api.ask(
+        "compute",
+        "POST",
+        f"/servers/{server_id}/action",
+        json={"reboot": {"type": "SOFT" if soft else "HARD"}},
+        expect=(202,),
+        microversion="2.1",
+    )
+
+
+def snapshot(api: ApiSession, server_id: str, name: str, metadata: Mapping[str, str]) -> str:
+    """Ask for a snapshot; the id of an image that is not there yet."""
+    modern = newest_microversion(api) >= SNAPSHOT_MICROVERSION
+    response = api.ask(
+        "compute",
+        "POST",
+        f"/servers/{server_id}/action",
+        json={"createImage": {"name": name, "metadata": dict(metadata)}},
+        expect=(202,),
+        microversion="2.45" if modern else "2.1",
+    )
+    if modern:
+        image_id = api.json_of(response, "createImage").get("image_id")
+    else:
+        # http://host:9292//images/<id>: two slashes and no version, so only the last part is of use.
+        image_id = response.headers.get("Location", "").rstrip("/").rsplit("/", 1)[-1]
+    if not isinstance(image_id, str) or not image_id:
+        raise CloudError(f"cloud {api.name!r} accepted a snapshot and did not say its image's id")
+    return image_id
+
+
+def wait_snapshot(api: ApiSession, server_id: str, image_id: str, deadline: Deadline) -> ImageRef:
+    """Until the image is active and the server has no task: the image is ready about 0.3 s earlier."""
+    began_s = time.monotonic()
+    last_seen = ""
+
+    def probe() -> ImageRef | None:
+        nonlocal last_seen
+        response = api.ask("image", "GET", f"/images/{image_id}", expect=(200, 404))
+        if response.status_code == 404:
+            raise CloudError(f"cloud {api.name!r}: the snapshot's image {image_id} vanished while it was being saved")
+        image = images.image_from(api.json_of(response, "image"))
+        server = show(api, server_id)
+        task = (server or {}).get("OS-EXT-STS:task_state")
+        last_seen = f"image {image.status}, task {task}"
+        if image.status in ("killed", "deleted", "pending_delete"):
+            raise CloudError(f"cloud {api.name!r}: the snapshot failed: image {image_id} is {image.status}")
+        return image if image.status == "active" and not task else None
+
+    try:
+        image = wait_for(f"snapshot {image_id}", probe, deadline=deadline, every_s=POLL_S)
+    except WaitTimeout as error:
+        raise WaitTimeout(f"snapshot {image_id}", time.monotonic() - began_s, last_seen) from error
+    if image is None:
+        raise CloudError(f"cloud {api.name!r}: snapshot {image_id}: {last_seen}")
+    return image
+
+
+def newest_microversion(api: ApiSession) -> tuple[int, int]:
+    """The compute API's newest; (2, 1) where it has none."""
+    with api.guard("reading the compute API's versions"):
+        data = api.sdk.compute.get_endpoint_data()
+    version = getattr(data, "max_microversion", None) or (2, 1)
+    return int(version[0]), int(version[1])
