@@ -11,6 +11,7 @@ Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
                       host {}, argv []
     note              text
     cloud             cloud, profile {}                     (never a secret: the profile only)
+    reference_cloud   cloud, pid, evidence                  (started by the run; whatever is on it ends with it)
     stage_started     src, dst, stage
     stage_ended       src, dst, stage, outcome, seconds, detail
     step              src, dst, stage, text                 (progress inside a stage)

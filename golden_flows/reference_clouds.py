@@ -22,14 +22,15 @@ START_TIMEOUT_S = 600.0
 STOP_TIMEOUT_S = 15.0
 
 
-def _program(*arguments: str) -> list[str]:
+def program(*arguments: str) -> list[str]:
+    """The command line of the reference clouds, in this same Python."""
     return [sys.executable, "-m", "refclouds", *arguments]
 
 
 def known_profiles() -> dict[str, str]:
     """Name and title of every reference cloud that can be started here. Empty when they are not installed."""
     try:
-        listing = subprocess.run(_program("list", "--json"), capture_output=True, text=True, timeout=60, check=True)
+        listing = subprocess.run(program("list", "--json"), capture_output=True, text=True, timeout=60, check=True)
         return {one["name"]: one["title"] for one in json.loads(listing.stdout)}
     except (subprocess.SubprocessError, ValueError, KeyError, TypeError):
         return {}
@@ -48,13 +49,13 @@ class ReferenceCloud:
         """End it and wait until nothing of it is left."""
         if self.process.stdin:
             self.process.stdin.close()  # end of file is the polite request to stop
-        for ask in (lambda: None, self.process.terminate, self.process.kill):
-            ask()
+        for insist in (self.process.terminate, self.process.kill, None):
             try:
                 self.process.wait(STOP_TIMEOUT_S)
                 return
             except subprocess.TimeoutExpired:
-                continue
+                if insist:
+                    insist()
 
 
 def start(
@@ -103,7 +104,7 @@ def _start_one(name: str, state: Path, faults: Sequence[str], say: Callable[[str
     for fault in faults:
         arguments += ["--fault", fault]
     process = subprocess.Popen(
-        _program(*arguments),
+        program(*arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -126,7 +127,7 @@ def _start_one(name: str, state: Path, faults: Sequence[str], say: Callable[[str
     if not line:
         code = process.wait()
         watch.join(5)
-        raise _start_error(name, code, tail)
+        raise start_error(name, code, tail)
     ready: dict[str, Any] = json.loads(line)
     return ReferenceCloud(name, process, Path(ready["clouds_yaml"]), str(ready.get("evidence", "")))
 
@@ -139,7 +140,7 @@ def _relay(process: subprocess.Popen[str], tail: list[str], say: Callable[[str],
             say(line.rstrip())
 
 
-def _start_error(name: str, code: int, tail: Sequence[str]) -> Exception:
+def start_error(name: str, code: int, tail: Sequence[str]) -> Exception:
     """The error a cloud's start deserves, in its own words."""
     what = next((one.removeprefix("error: ") for one in tail if one.startswith("error: ")), "")
     remedy = next((one.removeprefix("remedy: ") for one in tail if one.startswith("remedy: ")), "")

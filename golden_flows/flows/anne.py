@@ -346,7 +346,7 @@ class Anne:
         with self._abroad().shell(None, Deadline.after(SHELL_TIMEOUT_S)) as shell:
             digest = shell.run(f"sha256sum {PAYLOAD_PATH}", timeout_s=60.0)
             tables = (shell.read_file("/proc/net/tcp") or b"") + (shell.read_file("/proc/net/tcp6") or b"")
-        sha256 = digest.stdout.split()[0].decode("ascii", "replace") if digest.exit_code == 0 else None
+        sha256 = digest.stdout.split()[0].decode("ascii", "replace") if digest.exit_code == 0 else ""
         return sha256, f":{CLOSED_PORT:04X} ".encode() in tables.upper()
 
     # -- and nothing is left

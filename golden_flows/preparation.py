@@ -1,0 +1,165 @@
+"""From what the user asked for to a run that can begin: cells, reference clouds, plan, first journal lines."""
+
+from __future__ import annotations
+
+import difflib
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from golden_flows import journal as journal_module
+from golden_flows import reference_clouds
+from golden_flows.clouds.config import known_cloud_names
+from golden_flows.errors import UsageError
+from golden_flows.guideline import load_checks, load_guideline
+from golden_flows.model.cloud import Pair
+from golden_flows.reference_clouds import ReferenceCloud
+from golden_flows.session import Plan, RunContext, Session
+from golden_flows.workspace import Workspace
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says."""
+
+    src: Sequence[str]
+    dst: Sequence[str]
+    faults: Sequence[str] = ()
+    """``CLOUD:FAULT[=VALUE]``."""
+    results_root: Path = Path("interop-results")
+    guideline: str = "2026.11"
+
+
+@dataclass
+class PreparedRun:
+    """A run that has begun: clouds up, plan written down. Close it in the end."""
+
+    context: RunContext
+    workspace: Workspace
+    session: Session
+    reference: list[ReferenceCloud] = field(default_factory=list)
+
+    def end(self, reason: str = "") -> None:
+        """Delete what is open on the clouds, then stop the reference clouds and remove the scratch."""
+        try:
+            troubles = self.session.close()
+        finally:
+            for cloud in self.reference:
+                cloud.stop()
+            self.workspace.remove_scratch()
+        closing = journal_module.Journal(self.context.results)
+        closing.write("run_ended", exit_code=3 if reason or troubles else 0, reason=reason or "; ".join(troubles))
+        closing.close()
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """``a,b`` → names without repeats, in order."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def prepare(asked: Asked, say: Say) -> PreparedRun:
+    """Resolve names, start reference clouds, talk to every cloud once, and write the plan down.
+
+    Raises ``UsageError`` for what the user must change, other ``InteropError`` for what could not be found out; then
+    nothing is left running and no scratch is left.
+    """
+    guideline, checks = load_guideline(asked.guideline), load_checks()
+    own = known_cloud_names()
+    profiles = reference_clouds.known_profiles()
+    cells = _cells(asked, own, profiles)
+    to_start = tuple(
+        dict.fromkeys(name for cell in cells for name in (cell.src, cell.dst) if name not in own and name in profiles)
+    )
+    faults = _faults_by_cloud(asked.faults, to_start)
+    workspace = Workspace.create(asked.results_root)
+    started: list[ReferenceCloud] = []
+    session: Session | None = None
+    try:
+        if to_start:
+            say(f"starting reference clouds: {', '.join(to_start)}")
+            started = reference_clouds.start(to_start, state_root=workspace.scratch, faults=faults, say=say)
+        plan = Plan(cells, tuple(one.id for one in guideline.requirements if one.id in checks), guideline.version)
+        files = tuple(cloud.clouds_yaml for cloud in started)
+        context = RunContext(workspace.run_id, workspace.results, workspace.scratch, plan, files)
+        session = Session.open(context, guideline, checks)
+        _write_beginning(session, asked)
+        for cloud in started:
+            session.journal.write("reference_cloud", cloud=cloud.name, pid=cloud.process.pid, evidence=cloud.evidence)
+        for line in session.preflight():
+            say(line)
+        return PreparedRun(context, workspace, session, started)
+    except BaseException:
+        if session:
+            session.close()
+        for cloud in started:
+            cloud.stop()
+        workspace.remove_scratch()
+        raise
+
+
+def _cells(asked: Asked, own: Sequence[str], profiles: Mapping[str, str]) -> tuple[Pair, ...]:
+    known = tuple(dict.fromkeys((*own, *profiles)))
+    everything = tuple(own) or tuple(profiles)
+    sources = everything if tuple(asked.src) == ("all",) else asked.src
+    destinations = everything if tuple(asked.dst) == ("all",) else asked.dst
+    for name in (*sources, *destinations):
+        if name not in known:
+            raise UsageError(f"no cloud is called {name!r}", _which_exist(name, own, profiles))
+    return tuple(Pair(src, dst) for src in sources for dst in destinations)
+
+
+def _which_exist(name: str, own: Sequence[str], profiles: Mapping[str, str]) -> str:
+    near = difflib.get_close_matches(name, (*own, *profiles), n=1)
+    parts = [f"did you mean {near[0]!r}?"] if near else []
+    parts.append(f"in your clouds.yaml: {', '.join(own) or 'none'}")
+    parts.append(f"reference clouds: {', '.join(profiles) or 'none (install the refclouds extra)'}")
+    return "; ".join(parts)
+
+
+def _faults_by_cloud(faults: Sequence[str], started: Sequence[str]) -> dict[str, list[str]]:
+    by_cloud: dict[str, list[str]] = {}
+    for text in faults:
+        cloud, colon, fault = text.partition(":")
+        if not colon or not fault:
+            raise UsageError(f"--fault {text!r} is not CLOUD:FAULT", "for example --fault public:nd_empty")
+        if cloud not in started:
+            raise UsageError(
+                f"--fault {text!r}: {cloud!r} is no reference cloud that this run starts",
+                f"faults are for the reference clouds of the run: {', '.join(started) or 'none'}",
+            )
+        by_cloud.setdefault(cloud, []).append(fault)
+    return by_cloud
+
+
+def _write_beginning(session: Session, asked: Asked) -> None:
+    journal, plan = session.journal, session.context.plan
+    journal.write(
+        "run_started",
+        schema=journal_module.SCHEMA,
+        run=session.context.run_id,
+        suite_version=metadata.version("golden-flows"),
+        guideline=plan.guideline,
+        plan=list(plan.checks),
+        plan_sha256=plan.sha256,
+        cells=[[cell.src, cell.dst] for cell in plan.cells],
+        host={
+            "system": platform.platform(),
+            "python": platform.python_version(),
+            "cores": str(psutil.cpu_count()),
+            "memory_gib": f"{psutil.virtual_memory().total / 2**30:.1f}",
+        },
+        argv=["golden-flows", f"--src={','.join(asked.src)}", f"--dst={','.join(asked.dst)}"],
+    )
+    for name, config in session.configs.items():
+        journal.write("cloud", cloud=name, profile=asdict(config.profile))
+        if not any(str(path) == config.source_file for path in session.context.clouds_yaml):
+            journal.write("note", text=f"cloud {name!r} comes from {config.source_file}")
+    if sys.flags.optimize:
+        journal.write("note", text="Python runs with -O")

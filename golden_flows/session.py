@@ -1,0 +1,161 @@
+"""One process's share of a run: its clouds, its cells, and the promise to leave nothing behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from golden_flows.clouds.cloud import Cloud, connect
+from golden_flows.clouds.config import CloudConfig, load_clouds
+from golden_flows.errors import CleanupError, InteropError
+from golden_flows.flows.anne import CLEANUP_TIMEOUT_S, Anne, Setting, SourceImage
+from golden_flows.flows.golden_flow import GoldenFlow
+from golden_flows.journal import Journal
+from golden_flows.judging import judge
+from golden_flows.ledger import Ledger
+from golden_flows.model.check import Check
+from golden_flows.model.cloud import Pair
+from golden_flows.model.guideline import Guideline
+from golden_flows.model.matrix import Result
+from golden_flows.model.outcome import Outcome
+from golden_flows.waiting import Deadline
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will execute; hashed before anything runs."""
+
+    cells: tuple[Pair, ...]
+    checks: tuple[str, ...]
+    guideline: str
+
+    @property
+    def sha256(self) -> str:
+        text = json.dumps([self.guideline, [[c.src, c.dst] for c in self.cells], list(self.checks)])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What every process of a run must know; JSON-able, so that it reaches pytest-xdist workers."""
+
+    run_id: str
+    results: Path
+    scratch: Path
+    plan: Plan
+    clouds_yaml: tuple[Path, ...]
+    """Files of reference clouds; the user's own clouds.yaml is found as openstacksdk finds it."""
+
+    def dumps(self) -> str:
+        return json.dumps(
+            {
+                "run_id": self.run_id,
+                "results": str(self.results),
+                "scratch": str(self.scratch),
+                "plan": asdict(self.plan),
+                "clouds_yaml": [str(path) for path in self.clouds_yaml],
+            }
+        )
+
+    @classmethod
+    def loads(cls, text: str) -> RunContext:
+        document: dict[str, Any] = json.loads(text)
+        plan = document["plan"]
+        return cls(
+            document["run_id"],
+            Path(document["results"]),
+            Path(document["scratch"]),
+            Plan(tuple(Pair(**cell) for cell in plan["cells"]), tuple(plan["checks"]), plan["guideline"]),
+            tuple(Path(path) for path in document["clouds_yaml"]),
+        )
+
+
+@dataclass
+class Session:
+    """Tells stories and judges them. Close it: that deletes what is still open on every cloud it touched."""
+
+    context: RunContext
+    guideline: Guideline
+    checks: Mapping[str, Check]
+    configs: Mapping[str, CloudConfig]
+    journal: Journal
+    ledger: Ledger
+    _clouds: dict[str, Cloud] = field(default_factory=dict)
+    _flows: dict[Pair, GoldenFlow] = field(default_factory=dict)
+    _sources: dict[str, SourceImage] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, context: RunContext, guideline: Guideline, checks: Mapping[str, Check]) -> Session:
+        """Raises ``UsageError`` when a cloud of the plan is in no clouds.yaml."""
+        names = dict.fromkeys(name for cell in context.plan.cells for name in (cell.src, cell.dst))
+        configs = load_clouds(names, context.clouds_yaml)
+        journal = Journal(context.results)
+        return cls(context, guideline, checks, configs, journal, Ledger(journal, context.run_id))
+
+    def judge(self, pair: Pair, check_id: str) -> Result:
+        """Judge one check of one cell, and write the result down."""
+        try:
+            result = judge(self.flow(pair), self.guideline[check_id], self.checks[check_id])
+        except InteropError as error:
+            result = Result(check=check_id, outcome=Outcome.BROKEN, reason=str(error))
+        self.journal.write(
+            "result",
+            src=pair.src,
+            dst=pair.dst,
+            check=result.check,
+            outcome=result.outcome,
+            findings=list(result.findings),
+            reason=result.reason,
+            blocked_by=result.blocked_by,
+            seconds=result.seconds,
+            flags=list(result.flags),
+        )
+        return result
+
+    def flow(self, pair: Pair) -> GoldenFlow:
+        """The story of this cell; raises ``InteropError`` when one of its clouds cannot be used at all."""
+        if pair not in self._flows:
+            source = self._sources.setdefault(pair.src, SourceImage())
+            setting = Setting(
+                src=self.cloud(pair.src),
+                dst=self.cloud(pair.dst),
+                journal=self.journal,
+                scratch=self.context.scratch,
+                run_id=self.context.run_id,
+            )
+            self._flows[pair] = GoldenFlow(Anne(setting, source), self.journal)
+        return self._flows[pair]
+
+    def cloud(self, name: str) -> Cloud:
+        if name not in self._clouds:
+            self._clouds[name] = connect(self.configs[name], self.ledger, self.journal)
+        return self._clouds[name]
+
+    def preflight(self) -> Iterable[str]:
+        """One line per cloud: who we are there. Raises at the first cloud that cannot be used."""
+        for name in self.configs:
+            cloud = self.cloud(name)
+            yield f"{name}: {cloud.preflight()}"
+
+    def close(self) -> Sequence[str]:
+        """Delete whatever is still open; returns a line for each thing that could not be removed."""
+        troubles: list[str] = []
+        for name, cloud in self._clouds.items():
+            try:
+                if self.ledger.open_entries(name):
+                    report = cloud.cleanup(Deadline.after(CLEANUP_TIMEOUT_S))
+                    troubles += report.failures
+                    troubles += [f"{one.kind} {one.name} is still on {one.cloud}" for one in report.leftovers]
+            except InteropError as error:
+                troubles.append(f"{name}: {error.what}")
+            finally:
+                cloud.close()
+        self._clouds.clear()
+        if troubles:
+            self.journal.write("note", text=str(CleanupError(tuple(troubles))))
+        self.journal.close()
+        return troubles

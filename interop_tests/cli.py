@@ -1,0 +1,144 @@
+"""``golden-flows``: what stands beside the pytest options.
+
+Exit codes: 0 certified or done, 1 nonconformance, 2 usage, 3 incomplete or broken.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import pytest
+
+from golden_flows import cleaning, reference_clouds, standing_clouds
+from golden_flows.errors import InteropError, UsageError
+from golden_flows.model.outcome import ExitCode
+from golden_flows.progress import plain_console
+from reports.formats import terminal
+from reports.read import read_run
+from reports.write import write_all
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="golden-flows")
+def cli() -> None:
+    """Will this workload, taken from cloud A, really run on cloud B, and if not, whose fault is it?"""
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
+def run(pytest_arguments: Sequence[str]) -> None:
+    """Run the golden flow: golden-flows run --src A --dst B [pytest options]."""
+    sys.exit(int(pytest.main(["--pyargs", "interop_tests.test_golden_flow", *pytest_arguments])))
+
+
+@cli.command()
+def doctor() -> None:
+    """Say what this host has and lacks. Exit 0 when a run between reference clouds can begin."""
+    listing = subprocess.run(reference_clouds.program("doctor", "--json"), capture_output=True, text=True, check=False)
+    try:
+        rows = json.loads(listing.stdout)
+    except ValueError as error:
+        raise InteropError("the reference clouds are not installed", "pip install 'golden-flows[refclouds]'") from error
+    console = plain_console(sys.stdout)
+    for row in rows:
+        mark = "[green]ok  [/green]" if row["ok"] else ("[red]lack[/red]" if row.get("required", True) else "note")
+        console.print(f"{mark}  {row['what']}: {row['detail']}")
+        if not row["ok"] and row.get("remedy"):
+            console.print(f"      {row['remedy']}", style="bold")
+    sys.exit(0 if all(row["ok"] or not row.get("required", True) for row in rows) else ExitCode.USAGE.value)
+
+
+@cli.group()
+def clouds() -> None:
+    """Reference clouds that stay up between runs."""
+
+
+@clouds.command("list")
+def clouds_list() -> None:
+    """Say which reference clouds exist, and which are up."""
+    running = {one.name: one for one in standing_clouds.standing()}
+    for name, title in reference_clouds.known_profiles().items():
+        state = f"up at {running[name].api_url} ({running[name].evidence})" if name in running else "down"
+        click.echo(f"{name:<16} {state:<8} {title}")
+
+
+@clouds.command("up")
+@click.argument("names", nargs=-1, required=True)
+@click.option("--fault", "faults", multiple=True, metavar="FAULT[=VALUE]", help="a defect that they are to have")
+def clouds_up(names: Sequence[str], faults: Sequence[str]) -> None:
+    """Start reference clouds and leave them up."""
+    for name in names:
+        started = standing_clouds.up(name, faults, click.echo)
+        click.echo(f"{name} is up: {started.api_url} ({started.evidence})")
+    click.echo(f"export OS_CLIENT_CONFIG_FILE={standing_clouds.clouds_yaml()}")
+
+
+@clouds.command("down")
+@click.argument("names", nargs=-1)
+def clouds_down(names: Sequence[str]) -> None:
+    """Stop standing reference clouds (all of them when none is named) and forget their state."""
+    for name in names or [one.name for one in standing_clouds.standing()]:
+        standing_clouds.down(name)
+        click.echo(f"{name} is down")
+
+
+@cli.command()
+@click.option("--run", "run_id", metavar="ID", help="only this run (default: every run that was killed)")
+@click.option("--results", default="interop-results", type=click.Path(path_type=Path), help="where run folders are")
+def clean(run_id: str | None, results: Path) -> None:
+    """Delete what killed runs left on clouds and on this machine, and only that."""
+    report = cleaning.clean(results, run_id, click.echo)
+    for line in report.failures:
+        click.echo(f"not removed: {line}", err=True)
+    click.echo(f"{report.removed} resources removed, {report.scratch_removed} scratch folders removed")
+    sys.exit(ExitCode.INCOMPLETE.value if report.failures else 0)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("interop-results/latest"))
+def report(folder: Path) -> None:
+    """Write all reports of a run again from its journal, and show its matrix."""
+    if not (folder / "journal.jsonl").is_file():
+        raise UsageError(
+            f"{folder} holds no journal.jsonl", "give the folder of a run, for example interop-results/latest"
+        )
+    files = write_all(folder.resolve())
+    finished = read_run(folder.resolve())
+    terminal.render(finished, plain_console(sys.stdout))
+    for name, path in sorted(files.items()):
+        click.echo(f"{name:<12} {path}")
+    sys.exit(finished.exit_code.value)
+
+
+@cli.command()
+def faults() -> None:
+    """List the named defects that reference clouds can be told to have (--fault CLOUD:FAULT)."""
+    subprocess.run(reference_clouds.program("faults"), check=False)
+
+
+def main() -> None:
+    """Entry point: every error is one message that names the thing and the remedy, and its own exit code."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(ExitCode.INCOMPLETE.value)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ExitCode.USAGE.value)
+    except UsageError as error:
+        _fail(error, ExitCode.USAGE)
+    except InteropError as error:
+        _fail(error, ExitCode.INCOMPLETE)
+
+
+def _fail(error: InteropError, code: ExitCode) -> None:
+    click.echo(f"error: {error.what}", err=True)
+    if error.remedy:
+        click.echo(f"remedy: {error.remedy}", err=True)
+    sys.exit(code.value)

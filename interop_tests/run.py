@@ -1,0 +1,159 @@
+"""One run of the suite under pytest: preparation, the plan as test items, the end, the exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from golden_flows.errors import InteropError, MissingProgram, UsageError
+from golden_flows.guideline import load_checks, load_guideline
+from golden_flows.model.outcome import ExitCode
+from golden_flows.preparation import Asked, PreparedRun, prepare, split_names
+from golden_flows.progress import Progress, plain_console
+from golden_flows.session import RunContext, Session
+from reports.formats import terminal
+from reports.read import read_run
+from reports.write import write_all
+
+WORKER_KEY = "golden_flows"
+"""Where the run's context travels to pytest-xdist workers."""
+
+
+class InteropRun:
+    """One run, as seen by one pytest process (controller or xdist worker)."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._began_s = time.monotonic()
+        self._run: PreparedRun | None = None
+        self._session: Session | None = None
+        self._progress: Progress | None = None
+        self._worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
+        if self._worker_input is None:
+            _quieten(config)
+        signal.signal(signal.SIGTERM, _as_interrupt)
+
+    # -- beginning
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        if self._worker_input is not None:
+            context = RunContext.loads(self._worker_input[WORKER_KEY])
+            self._session = Session.open(context, load_guideline(context.plan.guideline), load_checks())
+            return
+        self._progress = Progress(plain_console(_terminal_stream(self._config)), self._began_s)
+        try:
+            self._run = prepare(self._asked(), self._progress.say)
+        except UsageError as error:
+            pytest.exit(_one_message(error), returncode=ExitCode.USAGE.value)
+        except InteropError as error:
+            pytest.exit(_one_message(error), returncode=ExitCode.INCOMPLETE.value)
+        self._session = self._run.session
+        self._progress.follow(self._session.journal.path)
+
+    def _asked(self) -> Asked:
+        option = self._config.getoption
+        src, dst = split_names(option("--src")), split_names(option("--dst"))
+        if not src or not dst:
+            raise UsageError("both --src and --dst are needed", "for example: --src private --dst public")
+        return Asked(src, dst, tuple(option("--fault")), Path(option("--results")), option("--guideline"))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        if self._run:
+            node.workerinput[WORKER_KEY] = self._run.context.dumps()
+
+    # -- the plan as test items
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if not {"pair", "check_id"} <= set(metafunc.fixturenames) or self._session is None:
+            return
+        plan = self._session.context.plan
+        metafunc.parametrize(
+            ("pair", "check_id"),
+            [
+                pytest.param(cell, check, id=f"{cell.id}-{check}", marks=pytest.mark.xdist_group(cell.id))
+                for cell in plan.cells
+                for check in plan.checks
+            ],
+        )
+
+    @pytest.fixture(scope="session")
+    def interop(self) -> Session:
+        """This process's share of the run."""
+        if self._session is None:
+            raise UsageError("no run has begun", "name a pair: --src A --dst B")
+        return self._session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """No dots: the stages tell the story, the matrix the outcome."""
+        if self._worker_input is None and self._config.get_verbosity() < 0 and report.when == "call":
+            return report.outcome, "", ""
+        return None
+
+    # -- end
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._run is None:
+            if self._session:
+                self._session.close()
+            return
+        interrupted = "interrupted" if exitstatus == pytest.ExitCode.INTERRUPTED else ""
+        internal = "pytest failed inside" if exitstatus == pytest.ExitCode.INTERNAL_ERROR else ""
+        if interrupted and self._progress:
+            self._progress.say("interrupted: deleting what was made, stopping clouds")
+        self._run.end(interrupted or internal)
+        if self._progress:
+            self._progress.stop()
+        folder = self._run.context.results
+        try:
+            files = write_all(folder)
+            run = read_run(folder)
+        except InteropError as error:
+            print(_one_message(error), file=sys.stderr)
+            session.exitstatus = ExitCode.INCOMPLETE.value
+            return
+        console = plain_console(_terminal_stream(self._config))
+        terminal.render(run, console)
+        console.print(f"\nReports: {_shown(folder)}  ({', '.join(sorted(path.name for path in files.values()))})")
+        session.exitstatus = run.exit_code.value
+
+
+def _shown(folder: Path) -> str:
+    """Relative where that is shorter to read."""
+    return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)
+
+
+def _as_interrupt(signum: int, frame: FrameType | None) -> None:
+    """SIGTERM ends a run the way Ctrl-C does: cleaned up, reported, exit 3."""
+    raise KeyboardInterrupt
+
+
+def _quieten(config: pytest.Config) -> None:
+    """The run tells its own story; pytest's comes back with -v or --tb."""
+    if config.get_verbosity() <= 0:
+        config.option.verbose = -1
+        config.option.no_summary = True
+        config.option.no_header = True
+        config.option.reportchars = ""
+        if config.option.tbstyle == "auto":
+            config.option.tbstyle = "no"
+
+
+def _terminal_stream(config: pytest.Config) -> Any:
+    """What pytest itself writes to, so that capturing does not swallow the progress."""
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    return reporter._tw._file if reporter is not None else sys.__stdout__
+
+
+def _one_message(error: InteropError) -> str:
+    kind = "missing program" if isinstance(error, MissingProgram) else "error"
+    return f"{kind}: {error.what}" + (f"\nremedy: {error.remedy}" if error.remedy else "")
