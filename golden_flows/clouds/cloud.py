@@ -255,9 +255,12 @@ class Cloud:
         """As ``export_image``, into a sparse file."""
         writer = SparseWriter(path)
         try:
-            return images.download(self._api, image_id, writer, deadline, progress)
-        finally:
+            got = images.download(self._api, image_id, writer, deadline, progress)
             writer.close()
+        except BaseException:
+            writer.abandon()
+            raise
+        return got
 
     def import_image(
         self,
@@ -272,13 +275,15 @@ class Cloud:
     ) -> ImportFacts:
         """glance-direct where the cloud offers it, legacy PUT where not. ``probe`` of the answer is None."""
         full = self._full(name)
+        # Glance keeps this prefix for itself and refuses (403) an image that arrives with it.
+        kept = {one: value for one, value in (properties or {}).items() if not one.startswith("os_glance_")}
         key = self._ledger.planned(self.name, "image", full)
         return images.run_import(
             self._api,
             name=full,
             upload=images.Upload(source, size_bytes, deadline, progress),
             disk_format=disk_format,
-            properties={**(properties or {}), RUN_TAG: self._ledger.run},
+            properties={**kept, RUN_TAG: self._ledger.run},
             deadline=deadline,
             made=lambda image_id: self._ledger.created(key, image_id),
         )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from golden_flows.clouds import memory
 from golden_flows.clouds.cloud import Cloud
+from golden_flows.clouds.digests import CHUNK_BYTES
 from golden_flows.clouds.records import Progress
+from golden_flows.clouds.sparse import SparseWriter
 from golden_flows.model.facts import ExportFacts, ImportFacts, TransferFacts
 from golden_flows.waiting import Deadline
 
@@ -17,6 +22,7 @@ class Spooled:
 
     facts: ExportFacts
     path: Path
+    """Sparse: takes up what is not zero."""
     seconds: float
     rss_before_bytes: int | None
     rss_peak_bytes: int | None
@@ -25,7 +31,17 @@ class Spooled:
 def export_to_spool(
     source: Cloud, image_id: str, spool: Path, *, deadline: Deadline, progress: Progress | None = None
 ) -> Spooled:
-    raise NotImplementedError
+    """Stream the image into ``spool``. Raises ``InteropError`` when the disk is full; the spool is then removed."""
+    before = memory.reset_peak()
+    began_s = time.monotonic()
+    writer = SparseWriter(spool)
+    try:
+        facts = source.export_image(image_id, writer, deadline=deadline, progress=progress)
+        writer.close()
+    except BaseException:
+        writer.abandon()
+        raise
+    return Spooled(facts, spool, time.monotonic() - began_s, before, memory.peak_bytes())
 
 
 def import_from_spool(
@@ -33,12 +49,32 @@ def import_from_spool(
     destination: Cloud,
     *,
     name: str,
-    properties: dict[str, str] | None = None,
+    properties: Mapping[str, str] | None = None,
     deadline: Deadline,
     progress: Progress | None = None,
 ) -> tuple[TransferFacts, ImportFacts]:
     """``TransferFacts`` covers the export and the upload together."""
-    raise NotImplementedError
+    before = memory.reset_peak()
+    began_s = time.monotonic()
+    imported = destination.import_image(
+        name=name,
+        source=spooled.path,
+        size_bytes=spooled.facts.downloaded_bytes,
+        properties=properties,
+        deadline=deadline,
+        progress=progress,
+    )
+    peaks = [one for one in (spooled.rss_peak_bytes, memory.peak_bytes()) if one is not None]
+    befores = [one for one in (spooled.rss_before_bytes, before) if one is not None]
+    transferred = TransferFacts(
+        moved_bytes=imported.sent_bytes,
+        seconds=spooled.seconds + time.monotonic() - began_s,
+        chunk_bytes=CHUNK_BYTES,
+        workers=1,
+        rss_before_bytes=min(befores, default=None),
+        rss_peak_bytes=max(peaks, default=None),
+    )
+    return transferred, imported
 
 
 def move(
@@ -48,8 +84,16 @@ def move(
     *,
     name: str,
     spool: Path,
-    properties: dict[str, str] | None = None,
+    properties: Mapping[str, str] | None = None,
     deadline: Deadline,
     progress: Progress | None = None,
 ) -> tuple[ExportFacts, TransferFacts, ImportFacts]:
-    raise NotImplementedError
+    """Out and in; the spool is removed."""
+    try:
+        spooled = export_to_spool(source, image_id, spool, deadline=deadline, progress=progress)
+        transferred, imported = import_from_spool(
+            spooled, destination, name=name, properties=properties, deadline=deadline, progress=progress
+        )
+    finally:
+        spool.unlink(missing_ok=True)
+    return spooled.facts, transferred, imported

@@ -47,6 +47,11 @@ class SparseWriter:
         self._file.truncate(self._size)
         self._file.close()
 
+    def abandon(self) -> None:
+        """Close, and remove what was written."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
 
 def zeros_only(path: Path, start: int, end: int) -> bool:
     """Whether bytes ``start`` to ``end`` (exclusive) are zero; holes are not read."""

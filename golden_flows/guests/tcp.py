@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+
+import requests
+
+from golden_flows.errors import shorten
+from golden_flows.guests.socket_path import WayInBroken, connect
+
+CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -10,16 +18,42 @@ class HttpAnswer:
     status: int | None
     """None when nothing answered."""
     body: bytes
+    """At most ``limit_bytes`` of it."""
     error: str
+    """Why there is no answer, or why the body is cut short; may be empty."""
 
 
 def probe_port(address: str, port: int, access: str | None = None, timeout_s: float = 3.0) -> bool | None:
     """True: it accepts connections. False: refused, unreachable, or silent. None: the way in itself is broken."""
-    raise NotImplementedError
+    try:
+        connect(address, port, access, timeout_s).close()
+    except WayInBroken:
+        return None
+    except OSError:
+        return False
+    return True
 
 
 def http_get(
     url: str, access: str | None = None, timeout_s: float = 10.0, limit_bytes: int = 32 * 1024 * 1024
 ) -> HttpAnswer:
     """One GET, no redirects followed, no proxy from the environment. Never raises for what the other side does."""
-    raise NotImplementedError
+    body = bytearray()
+    status: int | None = None
+    until_s = time.monotonic() + timeout_s
+    with requests.Session() as session:
+        session.trust_env = False
+        if access is not None:
+            session.proxies = {"http": access, "https": access}
+        try:
+            with session.get(url, timeout=timeout_s, stream=True, allow_redirects=False) as response:
+                status = response.status_code
+                for chunk in response.iter_content(CHUNK_BYTES):
+                    body += chunk
+                    if len(body) > limit_bytes:
+                        return HttpAnswer(status, bytes(body[:limit_bytes]), f"more than {limit_bytes} bytes")
+                    if time.monotonic() > until_s:
+                        return HttpAnswer(status, bytes(body), f"the body took longer than {timeout_s:.0f} s")
+        except (requests.RequestException, OSError, ValueError) as error:
+            return HttpAnswer(status, bytes(body), shorten(f"{type(error).__name__}: {error}", 300))
+    return HttpAnswer(status, bytes(body), "")
