@@ -32,9 +32,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure(config: pytest.Config) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Begin the run before pytest's session: what cannot begin is one message and its own exit code."""
     if not (config.getoption("--src") or config.getoption("--dst")):
-        return
+        return None
     from interop_tests.run import InteropRun
 
-    config.pluginmanager.register(InteropRun(config), "golden-flows-run")
+    run = InteropRun(config)
+    code = run.begin()
+    if code is None:
+        config.pluginmanager.register(run, "golden-flows-run")
+    return code
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Golden flow items come from a plan; without one, say what is missing instead of skipping them."""
+    wanted = {"interop", "pair", "check_id"} <= set(metafunc.fixturenames)
+    if wanted and not metafunc.config.pluginmanager.hasplugin("golden-flows-run"):
+        raise pytest.UsageError("name the pair of clouds: --src A --dst B (see `golden-flows clouds list`)")

@@ -41,21 +41,31 @@ class InteropRun:
 
     # -- beginning
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
+    def begin(self) -> int | None:
+        """None when the run has begun; else the exit code, after the message has been printed."""
         if self._worker_input is not None:
             context = RunContext.loads(self._worker_input[WORKER_KEY])
             self._session = Session.open(context, load_guideline(context.plan.guideline), load_checks())
-            return
-        self._progress = Progress(plain_console(_terminal_stream(self._config)), self._began_s)
+            return None
+        self._progress = Progress(plain_console(sys.stdout), self._began_s)
         try:
             self._run = prepare(self._asked(), self._progress.say)
         except UsageError as error:
-            pytest.exit(_one_message(error), returncode=ExitCode.USAGE.value)
+            print(_one_message(error), file=sys.stderr)
+            return ExitCode.USAGE.value
         except InteropError as error:
-            pytest.exit(_one_message(error), returncode=ExitCode.INCOMPLETE.value)
+            print(_one_message(error), file=sys.stderr)
+            return ExitCode.INCOMPLETE.value
+        except KeyboardInterrupt:
+            print("interrupted before the run began: nothing was made", file=sys.stderr)
+            return ExitCode.INCOMPLETE.value
         self._session = self._run.session
-        self._progress.follow(self._session.journal.path)
+        return None
+
+    def pytest_sessionstart(self) -> None:
+        if self._session and self._worker_input is None:
+            self._progress = Progress(plain_console(_terminal_stream(self._config)), self._began_s)
+            self._progress.follow(self._session.journal.path)
 
     def _asked(self) -> Asked:
         option = self._config.getoption

@@ -38,6 +38,7 @@ from golden_flows.model.facts import (
     ApplicationFacts,
     AuthFacts,
     BootFacts,
+    ExportFacts,
     Facts,
     GuestFiles,
     Leftover,
@@ -118,8 +119,9 @@ class Anne:
             self._export_from_home()
         if self._source.spooled:
             self.facts = replace(self.facts, source_boot=self._source.boot, export=self._source.spooled.facts)
-        if self.facts.export and self.facts.export.downloaded_bytes == 0:
-            raise StageStopped("the source cloud handed out an empty image")
+        damage = _damage(self.facts.export) if self.facts.export else "nothing was exported"
+        if damage:
+            raise StageStopped(damage)
 
     def _boot_at_home(self) -> None:
         home, user_data = self._at.src, user_data_at_home()
@@ -483,6 +485,17 @@ _EVIDENCE_STAGE = {
     "dhcp.pcap": Stage.PRIMARY_NIC,
     "host.json": Stage.BOOT,
 }
+
+
+def _damage(export: ExportFacts) -> str:
+    """Why this export must not travel; empty when it may. What exactly is wrong with it is for the checks to say."""
+    if export.size_bytes is not None and export.downloaded_bytes != export.size_bytes:
+        return f"the export is {export.downloaded_bytes} bytes long instead of {export.size_bytes}"
+    if None not in (export.computed_hash, export.os_hash_value) and export.computed_hash != export.os_hash_value:
+        return f"the export's {export.os_hash_algo} is not what the source cloud says"
+    if export.disk_format != export.asked_disk_format:
+        return f"the export is {export.disk_format}, not {export.asked_disk_format}"
+    return ""
 
 
 def _counts(inventories: Mapping[str, Mapping[str, Mapping[str, str]]]) -> dict[str, dict[str, int]]:

@@ -1,0 +1,50 @@
+"""Runs the suite between reference clouds as a user would, and reads what it wrote."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class InteropResult:
+    """What one run ended with, by its own results.json."""
+
+    exit_code: int
+    folder: Path
+    output: str
+    document: dict[str, Any]
+
+    def by_outcome(self, outcome: str) -> set[str]:
+        return {check["id"] for check in self.checks() if check["outcome"] == outcome}
+
+    def checks(self) -> list[dict[str, Any]]:
+        (cell,) = self.document["cells"]
+        return [check for point in cell["points"] for stage in point["stages"] for check in stage["checks"]]
+
+    def explain(self) -> str:
+        """Everything that is not a pass, for assertion messages."""
+        lines = [self.output[-3000:]]
+        lines += [
+            f"{c['id']} {c['outcome']} {c['reason']} {c['findings']}" for c in self.checks() if c["outcome"] != "pass"
+        ]
+        return "\n".join(lines)
+
+
+def run_interop(src: str, dst: str, results: Path, faults: Sequence[str] = ()) -> InteropResult:
+    """One whole run; the output is kept for the assertion message."""
+    argv = [sys.executable, "-m", "pytest", "--pyargs", "interop_tests.test_golden_flow", "-p", "no:cacheprovider"]
+    argv += ["--src", src, "--dst", dst, "--results", str(results)]
+    for fault in faults:
+        argv += ["--fault", fault]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
+    output = done.stdout + done.stderr
+    written = results / "latest" / "results.json"
+    if not written.is_file():
+        raise RuntimeError(f"no results (exit code {done.returncode}):\n{output[-4000:]}")
+    return InteropResult(done.returncode, written.parent.resolve(), output, json.loads(written.read_text("utf-8")))
