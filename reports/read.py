@@ -111,7 +111,13 @@ class _Reading:
             self.notes.append(f"the run ended: {event['reason']}")
 
     def cloud(self, event: Event) -> None:
-        self.profiles[str(event["cloud"])] = _profile({"cloud": str(event["cloud"]), **event["profile"]})
+        name = str(event["cloud"])
+        new = _profile({**event["profile"], "cloud": name})
+        old = self.profiles.get(name, new)
+        # Said twice, the weaker description counts: a fault or an emulator is never forgotten.
+        level = max(old.evidence_level, new.evidence_level, key=list(EvidenceLevel).index)
+        faults = tuple(dict.fromkeys((*old.active_faults, *new.active_faults)))
+        self.profiles[name] = replace(new, evidence_level=level, active_faults=faults)
 
     def stage_started(self, event: Event) -> None:
         self.cell(event).began.setdefault(Stage(event["stage"]), _moment(event["at"]))

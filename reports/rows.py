@@ -91,6 +91,16 @@ class StageRows:
     evidence: tuple[Evidence, ...]
 
     @property
+    def tried(self) -> bool:
+        """Whether the stage took place at all; a blocked one has no time to show."""
+        return self.run is not None and self.run.outcome is not Outcome.BLOCKED
+
+    @property
+    def untried(self) -> str:
+        """Words for a stage that did not take place."""
+        return "blocked" if self.run else "never begun"
+
+    @property
     def outcome(self) -> Outcome:
         """Of its checks; of a stage without checks, how the stage itself ended."""
         if not self.checks:

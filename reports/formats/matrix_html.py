@@ -77,6 +77,7 @@ def page(run: Run, kept: dict[str, Kept]) -> str:
     return templates.get_template("matrix.html.j2").render(
         run=run,
         columns=columns,
+        faults=list(dict.fromkeys(fault for one in columns for fault in one.faults)),
         longest_s=max((one.seconds for one in columns), default=0.0) or 1.0,
         kept=kept,
         script_hash=_hash(templates, "matrix.js"),
@@ -100,7 +101,7 @@ def duration(seconds: float) -> str:
 def _column(run: Run, cell: Cell) -> Column:
     rows = points(run, cell)
     story = list(type(rows[0].stages[0].stage)) if rows else []
-    begun = sorted((one for point in rows for one in point.stages if one.run), key=lambda one: story.index(one.stage))
+    begun = sorted((one for point in rows for one in point.stages if one.tried), key=lambda one: story.index(one.stage))
     fails = [row for _, row in check_rows(run, cell) if row.result.outcome is Outcome.FAIL]
     return Column(
         cell=cell,

@@ -76,7 +76,7 @@ def _verdict(run: Run, cell: Cell) -> Iterator[str]:
     yield f"evidence: {evidence_words(cell)} ({prose('; '.join(evidence_details(cell)) or 'no details')})"
     if faults := active_faults(cell):
         yield ""
-        yield f"> **Active faults:** {prose(', '.join(faults))}. This cloud was told to misbehave."
+        yield f"> **Active faults:** {', '.join(code(one) for one in faults)}. This cloud was told to misbehave."
     yield ""
 
 
@@ -118,7 +118,7 @@ def _table(run: Run) -> Iterator[str]:
 
 
 def _stage(rows: StageRows) -> str:
-    return f"*{rows.run.seconds:.1f} s*" if rows.run else "*never begun*"
+    return f"*{rows.run.seconds:.1f} s*" if rows.run and rows.tried else f"*{rows.untried}*"
 
 
 def _check(row: CheckRow) -> str:

@@ -131,7 +131,7 @@ class _Page:
         passed = sum(one.result.outcome is Outcome.PASS for one in stage.checks)
         checks = [self._check(one) for one in stage.checks]
         count = f"{passed}/{len(stage.checks)}" if stage.checks else ""
-        seconds = f"{stage.run.seconds:.1f} s" if stage.run else "never begun"
+        seconds = f"{stage.run.seconds:.1f} s" if stage.run and stage.tried else stage.untried
         return (
             self.text((f"  {stage.stage.title}", "")),
             self._packed(checks),

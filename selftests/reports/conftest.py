@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,7 +49,7 @@ GUIDELINE = Guideline(
 )
 
 
-def load(version: str) -> Guideline:
+def load_guideline(version: str) -> Guideline:
     assert version == GUIDELINE.version
     return GUIDELINE
 
@@ -153,6 +154,16 @@ HOSTILE = (
     "`|*_[a](javascript:x) ]]>\ud800"
 )
 """What a guest may print to hurt whoever reads the report."""
+
+
+@pytest.fixture
+def load() -> Callable[[str], Guideline]:
+    return load_guideline
+
+
+@pytest.fixture
+def attack() -> str:
+    return HOSTILE
 
 
 @pytest.fixture

@@ -1,0 +1,232 @@
+"""Every format says the same of a run, and none lets a guest write into it."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jsonschema
+import pytest
+from junitparser import JUnitXml
+
+from golden_flows.errors import InteropError
+from golden_flows.model.guideline import Guideline
+from golden_flows.model.outcome import Outcome
+from golden_flows.model.stage import Stage
+from reports import write as writing
+from reports.read import read_run
+from reports.rows import SYMBOLS, WORDS
+from reports.write import Format, formats, write_all
+
+if TYPE_CHECKING:
+    from selftests.reports.conftest import JournalBuilder
+
+Load = Callable[[str], Guideline]
+RUNS = ("healthy", "failing", "killed", "hostile")
+
+
+@pytest.fixture(params=RUNS)
+def folder(request: pytest.FixtureRequest) -> Path:
+    path = request.getfixturevalue(request.param)
+    assert isinstance(path, Path)
+    return path
+
+
+@pytest.mark.parametrize("name", sorted(formats()))
+def test_format_keeps_its_contract(name: str, folder: Path, load: Load) -> None:
+    one: Format = formats()[name]
+    path = one.write(read_run(folder, load=load), folder)
+    assert path == folder / one.NAME
+    assert path.exists()
+    assert not [left.name for left in folder.iterdir() if left.name.startswith(".")]
+
+
+@pytest.mark.parametrize("name", sorted(formats()))
+def test_format_can_be_written_again(name: str, failing: Path, load: Load) -> None:
+    run = read_run(failing, load=load)
+    paths = {formats()[name].write(run, failing) for _ in range(2)}
+    assert paths == {failing / name}
+
+
+@pytest.mark.parametrize("name", sorted(formats()))
+def test_report_that_cannot_be_written_leaves_the_old_one(name: str, failing: Path, load: Load) -> None:
+    run = read_run(failing, load=load)
+    path = formats()[name].write(run, failing)
+    before = _contents(path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))  # as a disk that is full after 64 bytes
+    try:
+        with pytest.raises(InteropError, match="cannot write"):
+            formats()[name].write(run, failing)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert before == _contents(path)
+    assert not [left.name for left in failing.iterdir() if left.name.startswith(".")]
+
+
+def _contents(path: Path) -> list[bytes]:
+    return sorted(one.read_bytes() for one in ([path] if path.is_file() else path.iterdir()))
+
+
+def test_results_fit_their_schema(folder: Path, load: Load) -> None:
+    schema = json.loads((Path(writing.__file__).parent / "results.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    path = formats()["results.json"].write(read_run(folder, load=load), folder)
+    jsonschema.Draft202012Validator(schema).validate(json.loads(path.read_text("utf-8")))
+
+
+def test_schema_lists_every_word_of_the_model() -> None:
+    schema = json.loads((Path(writing.__file__).parent / "results.schema.json").read_text("utf-8"))
+    assert set(schema["$defs"]["outcome"]["enum"]) == {o.value for o in Outcome}
+    assert schema["$defs"]["stage_name"]["enum"] == [one.value for one in Stage]
+
+
+def test_results_say_what_is_wrong_and_what_helps(failing: Path, load: Load) -> None:
+    document = json.loads(formats()["results.json"].write(read_run(failing, load=load), failing).read_text("utf-8"))
+    (cell,) = document["cells"]
+    checks = {check["id"]: check for point in cell["points"] for st in point["stages"] for check in st["checks"]}
+    assert document["exit_code"] == 1
+    assert cell["judgement"] == "not compatible"
+    assert checks["N2-1"]["findings"][0]["remedy"] == "what a deployer does about N2-1"
+    assert checks["AP-1"]["blocked_by"] == "secondary_nic"
+    assert checks["AU-1"]["outcome"] == "not-run"
+
+
+def test_junit_keeps_the_outcomes_apart(failing: Path, load: Load) -> None:
+    path = formats()["junit.xml"].write(read_run(failing, load=load), failing)
+    (suite,) = JUnitXml.fromfile(str(path))
+    said = {case.name.split()[0]: [(type(one).__name__, one.message) for one in case.result] for case in suite}
+    assert said["EX-1"] == []
+    assert said["N2-1"][0][0] == "Failure"
+    assert said["PV-1"] == [("Error", "broken: the guest never reported")]
+    assert said["AU-1"] == [("Error", "not-run: never executed")]
+    assert said["AP-1"] == [("Skipped", "blocked by stage secondary NIC: no address to ask")]
+    assert said["UD-1"] == [("Skipped", "not-applicable: the cloud offers no user data: GET answered 404")]
+    assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (14, 1, 2, 2)
+    assert {one.name: one.value for one in suite.properties()}["active_faults"] == "public: nd_empty"
+
+
+def _allure(folder: Path) -> dict[str, dict[str, object]]:
+    results = (json.loads(one.read_text("utf-8")) for one in (folder / "allure-results").glob("*-result.json"))
+    return {str(one["name"]).split()[0]: one for one in results}
+
+
+def test_allure_keeps_the_outcomes_apart(failing: Path, load: Load) -> None:
+    formats()["allure-results"].write(read_run(failing, load=load), failing)
+    found = _allure(failing)
+    statuses = {name: one["status"] for name, one in found.items()}
+    assert len(found) == 14
+    assert {name: statuses[name] for name in ("EX-1", "N2-1", "PV-1", "AU-1", "AP-1", "UD-1")} == {
+        "EX-1": "passed", "N2-1": "failed", "PV-1": "broken", "AU-1": "broken", "AP-1": "skipped", "UD-1": "skipped",
+    }  # fmt: skip
+
+
+def test_allure_attaches_the_evidence_of_the_stage(failing: Path, load: Load) -> None:
+    path = formats()["allure-results"].write(read_run(failing, load=load), failing)
+    (attached,) = _allure(failing)["N2-1"]["attachments"]  # type: ignore[misc]  # JSON
+    assert (path / attached["source"]).read_bytes() == b"eth1: no carrier\n"  # type: ignore[has-type]  # JSON
+    assert "attachments" not in _allure(failing)["EX-1"] or not _allure(failing)["EX-1"]["attachments"]
+
+
+def test_allure_history_lines_up_between_runs(failing: Path, load: Load, journal: JournalBuilder) -> None:
+    formats()["allure-results"].write(read_run(failing, load=load), failing)
+    before = {name: one["historyId"] for name, one in _allure(failing).items()}
+    formats()["allure-results"].write(read_run(failing, load=load), failing)
+    assert before == {name: one["historyId"] for name, one in _allure(failing).items()}
+    assert len(set(before.values())) == len(before)
+
+
+class _Elements(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+
+@pytest.mark.parametrize("name", ["matrix.html", "matrix.md"])
+def test_nothing_that_a_guest_says_becomes_markup(name: str, hostile: Path, load: Load) -> None:
+    page = formats()[name].write(read_run(hostile, load=load), hostile).read_text("utf-8")
+    text = page if name == "matrix.html" else re.sub(r"(`+).*?\1", "", page)  # code spans are inert
+    elements = _Elements(text)
+    assert "img" not in {tag for tag, _ in elements.seen}
+    assert not [attrs for _, attrs in elements.seen if any(one.startswith("on") for one in attrs)]
+    assert len([tag for tag, _ in elements.seen if tag == "script"]) == (1 if name == "matrix.html" else 0)
+    if name == "matrix.md":
+        assert not re.search(r"(?<!\\)\]\(javascript", text)
+
+
+def test_page_needs_nothing_from_outside(hostile: Path, load: Load) -> None:
+    page = formats()["matrix.html"].write(read_run(hostile, load=load), hostile).read_text("utf-8")
+    links = [value for _, attrs in _Elements(page).seen for key, value in attrs.items() if key in ("src", "href")]
+    assert links
+    assert all(re.fullmatch(r"evidence/[0-9a-f]{64}", str(one)) for one in links)
+
+
+def test_page_does_not_link_what_a_browser_would_run(hostile: Path, load: Load) -> None:
+    page = formats()["matrix.html"].write(read_run(hostile, load=load), hostile).read_text("utf-8")
+    linked = {str(attrs["href"]) for tag, attrs in _Elements(page).seen if tag == "a"}
+    assert all(not (hostile / one).read_bytes().lstrip().startswith(b"<") for one in linked)
+    assert "open as text" in page
+
+
+def test_evidence_that_was_altered_is_not_shown_as_evidence(failing: Path, load: Load) -> None:
+    (kept,) = (failing / "evidence").iterdir()
+    kept.write_bytes(b"something else")
+    page = formats()["matrix.html"].write(read_run(failing, load=load), failing).read_text("utf-8")
+    assert "<strong>altered</strong>" in page
+    assert "something else" not in page
+
+
+def test_lost_evidence_is_told(failing: Path, load: Load) -> None:
+    (kept,) = (failing / "evidence").iterdir()
+    kept.unlink()
+    write_all(failing, load=load)
+    assert "<strong>missing</strong>" in (failing / "matrix.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["matrix.html", "matrix.md", "matrix.txt"])
+def test_answers_are_readable_without_colour(name: str, failing: Path, load: Load) -> None:
+    page = formats()[name].write(read_run(failing, load=load), failing).read_text("utf-8")
+    for outcome in Outcome:
+        assert SYMBOLS[outcome] in page
+    for outcome in set(Outcome) - {Outcome.PASS}:
+        assert WORDS[outcome] in page
+    for word in ("private → public", "not compatible", "public: nd_empty", "a link", "what a deployer does about N2-1"):
+        assert word in page
+
+
+@pytest.mark.parametrize("name", ["matrix.html", "matrix.md", "matrix.txt"])
+def test_killed_run_says_so(name: str, killed: Path, load: Load) -> None:
+    page = formats()[name].write(read_run(killed, load=load), killed).read_text("utf-8")
+    assert "never" in page
+    assert "could not be judged" in page
+    assert "incomplete" in page.lower()
+    assert ": compatible" not in page
+
+
+def test_what_never_ran_passes_in_no_format(journal: JournalBuilder, load: Load) -> None:
+    folder = journal.start(plan=[]).end().folder
+    write_all(folder, load=load)
+    (suite,) = JUnitXml.fromfile(str(folder / "junit.xml"))
+    assert suite.errors == suite.tests == 14
+    assert {one["status"] for one in _allure(folder).values()} == {"broken"}
+    assert '"pass"' not in (folder / "results.json").read_text("utf-8")
+    assert "✓ EX" not in (folder / "matrix.txt").read_text("utf-8")
+    assert "✓ pass |" not in (folder / "matrix.md").read_text("utf-8")
+    assert "answer o-pass" not in (folder / "matrix.html").read_text("utf-8")
+
+
+def test_run_without_pairs_judges_nothing(journal: JournalBuilder, load: Load) -> None:
+    journal.say("run_started", run="r", suite_version="0", guideline="2026.11", plan=[], cells=[])
+    write_all(journal.end().folder, load=load)
+    for name in ("matrix.html", "matrix.md"):
+        assert "othing was judged" in (journal.folder / name).read_text("utf-8")
+    assert json.loads((journal.folder / "results.json").read_text("utf-8"))["exit_code"] == 3
