@@ -1,8 +1,9 @@
 """CRC-guarded report lines on a serial console, read back.
 
 A line is ``@ICT1 <run> <seq> <n>/<m> <b64url> <crc32>``; the CRC is over the text before the last blank. A block of m
-lines is one zlib-compressed JSON document, and is printed twice. ``seq`` starts anew with each boot, and the console keeps
-the lines of earlier boots: blocks are told apart by their place, and a join is believed only if zlib's checksum is right.
+lines is one zlib-compressed JSON document, and is printed twice. ``seq`` starts anew with each boot, and the console
+keeps the lines of earlier boots: blocks are told apart by their place, and a join is believed only if zlib's checksum
+is right.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class Fields:
         }
 
     def untrusted(self, key: str) -> Mapping[str, object]:
-        """An object that the guest got from the cloud, handed on as it is; empty when the cloud served anything else."""
+        """What the guest got from the cloud, handed on as it is; empty when the cloud served no object."""
         value = self._document.get(key)
         return value if isinstance(value, Mapping) else {}
 
