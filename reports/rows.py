@@ -96,9 +96,11 @@ class StageRows:
         return self.run is not None and self.run.outcome is not Outcome.BLOCKED
 
     @property
-    def untried(self) -> str:
-        """Words for a stage that did not take place."""
-        return "blocked" if self.run else "never begun"
+    def ending(self) -> str:
+        """How the stage itself ended, where that is worth a word (``never begun``, ``broken``); else empty."""
+        if self.run is None:
+            return "never begun"
+        return "" if self.run.outcome is Outcome.PASS else WORDS[self.run.outcome]
 
     @property
     def outcome(self) -> Outcome:
@@ -171,6 +173,13 @@ def headline(row: CheckRow) -> str:
     by = f" by stage {result.blocked_by.title}" if result.blocked_by else ""
     reason = f": {row.reason}" if row.reason else ""
     return f"{result.outcome.value}{weight}{by}{reason}"
+
+
+def stage_troubles(cell: Cell) -> tuple[StageRun, ...]:
+    """Stages that went wrong themselves and say how; the blocked ones only follow from these."""
+    order = list(Stage)
+    wrong = (one for one in cell.stages if one.outcome in (Outcome.FAIL, Outcome.BROKEN) and one.detail)
+    return tuple(sorted(wrong, key=lambda one: order.index(one.stage)))
 
 
 def counts(outcomes: Iterable[Outcome]) -> dict[Outcome, int]:

@@ -94,7 +94,7 @@ def duration(seconds: float) -> str:
     """``0.4 s``, ``12 s``, ``2 min 05 s``."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(int(seconds + 0.5), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 

@@ -24,6 +24,7 @@ from reports.rows import (
     evidence_words,
     judge,
     points,
+    stage_troubles,
     summary,
 )
 
@@ -118,7 +119,8 @@ def _table(run: Run) -> Iterator[str]:
 
 
 def _stage(rows: StageRows) -> str:
-    return f"*{rows.run.seconds:.1f} s*" if rows.run and rows.tried else f"*{rows.untried}*"
+    seconds = f"{rows.run.seconds:.1f} s" if rows.run and rows.tried else ""
+    return f"*{f'{rows.ending} {seconds}'.strip()}*"
 
 
 def _check(row: CheckRow) -> str:
@@ -128,23 +130,27 @@ def _check(row: CheckRow) -> str:
 
 def _details(run: Run, cell: Cell) -> Iterator[str]:
     rows = [(stage, one) for stage, one in check_rows(run, cell) if one.result.outcome is not Outcome.PASS]
-    if not rows:
+    wrong = stage_troubles(cell)
+    if not rows and not wrong:
         return
     yield f"## {prose(str(cell.pair))}: what is not a pass"
     yield ""
+    for one in wrong:
+        words = f"stage {one.stage.title}: **{WORDS[one.outcome]}**"
+        yield f"- {SYMBOLS[one.outcome]} {words}: {prose(one.detail)}"
     for stage, row in rows:
         result, asked = row.result, row.requirement
         blocked = f" by stage {result.blocked_by.title}" if result.blocked_by else ""
         yield f"- {SYMBOLS[result.outcome]} **{asked.id}** {prose(asked.title)}: **{WORDS[result.outcome]}**{blocked}"
         if row.reason:
             yield f"  - {prose(row.reason)}"
-        for one in result.findings:
-            yield f"  - {prose(one.subject)}"
-            yield f"    - expected: {code(one.expected)}"
-            yield f"    - actual: {code(one.actual)}"
-            if remedy := row.remedy(one):
+        for finding in result.findings:
+            yield f"  - {prose(finding.subject)}"
+            yield f"    - expected: {code(finding.expected)}"
+            yield f"    - actual: {code(finding.actual)}"
+            if remedy := row.remedy(finding):
                 yield f"    - remedy: {prose(remedy)}"
         if result.findings and stage.evidence:
-            links = (f"[{prose(one.name)}](evidence/{one.sha256})" for one in stage.evidence)
+            links = (f"[{prose(kept.name)}](evidence/{kept.sha256})" for kept in stage.evidence)
             yield f"  - evidence: {', '.join(links)}"
     yield ""

@@ -31,6 +31,7 @@ from reports.rows import (
     evidence_words,
     judge,
     points,
+    stage_troubles,
     summary,
 )
 
@@ -39,7 +40,7 @@ NAME = "matrix.txt"
 _WIDTH = 110
 """Columns of the text file."""
 
-_OTHER_COLUMNS = 46
+_OTHER_COLUMNS = 48
 """What the matrix needs beside its column of checks."""
 
 _NARROWEST = 24
@@ -131,12 +132,12 @@ class _Page:
         passed = sum(one.result.outcome is Outcome.PASS for one in stage.checks)
         checks = [self._check(one) for one in stage.checks]
         count = f"{passed}/{len(stage.checks)}" if stage.checks else ""
-        seconds = f"{stage.run.seconds:.1f} s" if stage.run and stage.tried else stage.untried
+        seconds = f"{stage.run.seconds:.1f} s" if stage.run and stage.tried else ""
         return (
             self.text((f"  {stage.stage.title}", "")),
             self._packed(checks),
             self.text((count, "dim")),
-            self.text((seconds, "dim")),
+            self.text((f"{stage.ending} {seconds}".strip(), "dim")),
         )
 
     def _packed(self, checks: list[Text]) -> Text:
@@ -161,9 +162,13 @@ class _Page:
 
     def trouble(self, run: Run, cell: Cell) -> None:
         rows = [row for _, row in check_rows(run, cell) if row.result.outcome is not Outcome.PASS]
-        if rows:
+        wrong = stage_troubles(cell)
+        if rows or wrong:
             self.line()
             self.line((f"{cell.pair}: what is not a pass", "bold"))
+        for one in wrong:
+            words = f"{SYMBOLS[one.outcome]} stage {one.stage.title} {WORDS[one.outcome]}"
+            self.line((words, _STYLES[one.outcome]), (f"  {one.detail}", ""), indent=2)
         # Checks that share outcome and reason (all that one stage blocked) are said once.
         for _, group in groupby(rows, key=_sameness):
             together = list(group)

@@ -212,6 +212,14 @@ def test_killed_run_says_so(name: str, killed: Path, load: Load) -> None:
     assert ": compatible" not in page
 
 
+@pytest.mark.parametrize("name", ["matrix.html", "matrix.md", "matrix.txt"])
+def test_stage_that_broke_says_how(name: str, journal: JournalBuilder, load: Load) -> None:
+    journal.start().stage(Stage.BOOT, "broken", detail="waited 120 s for the guest").stage(Stage.AUTH, "blocked")
+    page = formats()[name].write(read_run(journal.end(3).folder, load=load), journal.folder).read_text("utf-8")
+    assert "waited 120 s for the guest" in page
+    assert "never begun" in page
+
+
 def test_what_never_ran_passes_in_no_format(journal: JournalBuilder, load: Load) -> None:
     folder = journal.start(plan=[]).end().folder
     write_all(folder, load=load)
