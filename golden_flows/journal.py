@@ -25,6 +25,7 @@ Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -104,13 +105,26 @@ class Journal:
             text = text.replace(secret, REDACTED)
         return text
 
+    def _redacted(self, value: object) -> object:
+        """Before JSON escapes a secret's quotes and newlines, and for subscribers as well as for the file."""
+        if isinstance(value, str):
+            return self.redact(value)
+        if isinstance(value, dict):
+            return {self.redact(key): self._redacted(one) for key, one in value.items()}
+        return [self._redacted(one) for one in value] if isinstance(value, list) else value
+
     def write(self, event: str, **fields: object) -> None:
         """Append one event. Raises ``InteropError`` when the disk is full: a run without a record is no run."""
-        document = {"at": datetime.now(UTC).isoformat(), "event": event, **{k: _plain(v) for k, v in fields.items()}}
-        line = self.redact(json.dumps(document, ensure_ascii=False, sort_keys=False)) + "\n"
+        plain = {key: self._redacted(_plain(value)) for key, value in fields.items()}
+        document = {"at": datetime.now(UTC).isoformat(), "event": event, **plain}
+        line = json.dumps(document, ensure_ascii=False) + "\n"
         try:
             # A guest may have said "\\ud800" in JSON: escaped again it is still JSON, encoded strictly it would raise.
-            os.write(self._descriptor, line.encode("utf-8", "backslashreplace"))
+            content = line.encode("utf-8", "backslashreplace")
+            if os.write(self._descriptor, content) < len(
+                content
+            ):  # a disk that fills up takes a part without complaint
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise InteropError(
                 f"cannot write the journal {self.path}: {error.strerror}", "free some space and run again"

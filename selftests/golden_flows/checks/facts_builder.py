@@ -1,0 +1,442 @@
+"""Facts of a healthy cell, private → public, as small values that tests bend one at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import replace
+from typing import Any
+
+from golden_flows.guideline import load_checks
+from golden_flows.model.cloud import Pair, Profile
+from golden_flows.model.facts import (
+    ApplicationFacts,
+    AuthFacts,
+    BootFacts,
+    ConversionFacts,
+    ExportFacts,
+    Facts,
+    GuestFiles,
+    ImportFacts,
+    LifecycleFacts,
+    LoginAttempt,
+    PortFacts,
+    PutProbe,
+    TransferFacts,
+    UserDataFacts,
+)
+from golden_flows.model.finding import Said
+from golden_flows.model.guest import (
+    Block,
+    Channel,
+    DhcpLease,
+    GuestIdentity,
+    GuestReport,
+    Link,
+    MetadataRequest,
+    Route,
+    UserDataRun,
+)
+from golden_flows.model.nova_metadata import EC2_RULES, EC2_VERSIONS, OPENSTACK_RULES, OPENSTACK_VERSIONS, Rule
+
+MIB = 1 << 20
+SIZE_BYTES = 256 * MIB
+SERVER = "6f1d2c3b-0000-4000-8000-00000000abcd"
+MAC1, MAC2, MAC_HOME = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02", "fa:16:3e:00:00:99"
+SHA256 = hashlib.sha256(b"disk").hexdigest()
+SHA512 = hashlib.sha512(b"disk").hexdigest()
+MD5 = "9e107d9d372bb6826bd81d3542a419d6"
+USER_DATA_SHA256 = hashlib.sha256(b"#!/bin/sh\0\xff").hexdigest()
+DIGEST = hashlib.sha256(b"anne").hexdigest()
+
+
+def vhd_footer(*, size_bytes: int = SIZE_BYTES, disk_type: int = 3, checksum_off: int = 0) -> bytes:
+    geometry = (65535, 16, 255)
+    fixed = (b"conectix", 2, 0x10000, 512, 0, b"qem2", 0x50003, b"Wi2k", size_bytes, size_bytes, *geometry, disk_type)
+    block = struct.pack(">8sIIQI4sI4sQQHBBI", *fixed).ljust(512, b"\0")
+    checksum = (~sum(block) + checksum_off) & 0xFFFFFFFF
+    return block[:64] + struct.pack(">I", checksum) + block[68:]
+
+
+def src_profile() -> Profile:
+    return Profile(cloud="private", channels=("openstack-http", "ec2-http"), auth=("key",))
+
+
+def dst_profile() -> Profile:
+    return Profile(
+        cloud="public",
+        networks=("flat", "multi"),
+        auth=("password",),
+        channels=("openstack-http", "config-drive"),
+        image_format="vhd",
+        disk_drivers=("ata_piix",),
+        nic_drivers=("e1000", "vmxnet3"),
+        driver_bundle=True,
+    )
+
+
+def export() -> ExportFacts:
+    return ExportFacts(
+        image_id="export-1",
+        disk_format="raw",
+        container_format="bare",
+        size_bytes=SIZE_BYTES,
+        content_length=SIZE_BYTES,
+        downloaded_bytes=SIZE_BYTES,
+        checksum=MD5,
+        os_hash_algo="sha512",
+        os_hash_value=SHA512,
+        computed_md5=MD5,
+        computed_hash=SHA512,
+        sha256=SHA256,
+        head=b"\xeb\x63\x90".ljust(4096, b"\0"),
+        tail=bytes(512),
+        virtual_size_bytes=None,
+    )
+
+
+def imported() -> ImportFacts:
+    return ImportFacts(
+        image_id="import-1",
+        methods_offered=("glance-direct",),
+        method_used="glance-direct",
+        create_status=201,
+        stage_status=204,
+        import_status=202,
+        statuses_seen=("queued", "uploading", "importing", "active"),
+        final_status="active",
+        message="",
+        seconds=3.0,
+        sent_bytes=SIZE_BYTES,
+        sent_sha512=SHA512,
+        stored_hash_algo="sha512",
+        stored_hash_value="another, of the converted form",
+        stored_disk_format="vhd",
+        probe=PutProbe(
+            put_status=204,
+            message="",
+            image_status="active",
+            sent_bytes=MIB,
+            sent_sha512=SHA512,
+            size_bytes=MIB,
+            os_hash_algo="sha512",
+            os_hash_value=SHA512,
+            disk_format="raw",
+        ),
+    )
+
+
+def conversion() -> ConversionFacts:
+    return ConversionFacts(
+        asked_format="raw",
+        disk_format="vhd",
+        downloaded_bytes=90 * MIB,
+        head=vhd_footer().ljust(4096, b"\0"),
+        footer=vhd_footer(),
+        api_virtual_size_bytes=SIZE_BYTES,
+        original_bytes=SIZE_BYTES,
+        original_sha256=SHA256,
+        expanded_bytes=SIZE_BYTES,
+        expanded_sha256=SHA256,
+        extra_tail_is_zero=None,
+    )
+
+
+def answer(rule: Rule) -> MetadataRequest:
+    return MetadataRequest(
+        path=rule.path,
+        status=rule.statuses[0],
+        content_type=rule.content_type or "text/plain; charset=UTF-8",
+        json_ok=True if rule.json else None,
+    )
+
+
+def network_data(*, mac: str = MAC2, routes: tuple[dict[str, str], ...] = ()) -> dict[str, object]:
+    """As the public cloud serves it; ``mac`` is that of the link with the static address."""
+    other = MAC1 if mac == MAC2 else MAC2
+    static = {
+        "id": "network1",
+        "link": "tap2",
+        "type": "ipv4",
+        "ip_address": "192.168.200.20",
+        "netmask": "255.255.255.0",
+    }
+    return {
+        "links": [
+            {"id": "tap1", "type": "tap", "ethernet_mac_address": other},
+            {"id": "tap2", "type": "tap", "ethernet_mac_address": mac},
+        ],
+        "networks": [{"id": "network0", "link": "tap1", "type": "ipv4_dhcp"}, {**static, "routes": list(routes)}],
+        "services": [],
+    }
+
+
+def report() -> GuestReport:
+    channel = {"hostname": DIGEST, "user_data": USER_DATA_SHA256}
+    return GuestReport(
+        run="run-1",
+        boot_id="boot-1",
+        kernel="6.1.0-18-amd64",
+        verdict="ok",
+        identity=GuestIdentity(
+            uuid=SERVER, hostname="anne", name="anne", smbios_uuid=SERVER.upper(), smbios_product="OpenStack Nova"
+        ),
+        channels=(
+            Channel(name="config-drive", present=True, used=True, keys=channel),
+            Channel(name="openstack-http", present=True, keys={**channel, "uuid": DIGEST}),
+            Channel(name="ec2-http", present=False),
+        ),
+        listing={"/": None, "/openstack": "\n".join((*OPENSTACK_VERSIONS, "latest"))},
+        requests=tuple(answer(rule) for rule in OPENSTACK_RULES),
+        network_data=network_data(),
+        leases=(
+            DhcpLease(
+                interface="eth0",
+                mac=MAC1,
+                ip="192.168.100.20",
+                prefixlen=24,
+                routers=("192.168.100.1",),
+                dns=("192.168.100.1",),
+            ),
+        ),
+        links=(
+            Link(name="eth0", mac=MAC1, driver="e1000", state="up", addresses=("192.168.100.20/24",)),
+            Link(name="eth1", mac=MAC2, driver="vmxnet3", state="up", addresses=("192.168.200.20/24",)),
+        ),
+        routes=(
+            Route(family=4, destination="default", gateway="192.168.100.1", interface="eth0"),
+            Route(family=4, destination="192.168.200.0/24", gateway=None, interface="eth1"),
+        ),
+        block=Block(root_device="/dev/sda1", root_driver="ata_piix", cmdline_root="UUID=1-2", fstab_root="UUID=1-2"),
+        user_data=UserDataRun(
+            present=True,
+            bytes=11,
+            sha256=USER_DATA_SHA256,
+            ran_this_boot=True,
+            run_count=1,
+            exit_code=0,
+            uid=0,
+            network_up=True,
+        ),
+    )
+
+
+def port(at: int) -> PortFacts:
+    network, net, mac = (("flat", 100, MAC1), ("multi", 200, MAC2))[at]
+    return PortFacts(
+        port_id=f"port-{at}",
+        network=network,
+        mac=mac,
+        fixed_ip=f"192.168.{net}.20",
+        cidr=f"192.168.{net}.0/24",
+        gateway_ip=None if at else "192.168.100.1",
+        dns=() if at else ("192.168.100.1",),
+        dhcp=not at,
+        mtu=1500,
+    )
+
+
+def boot() -> BootFacts:
+    return BootFacts(
+        server_id=SERVER,
+        name="anne",
+        status="ACTIVE",
+        statuses_seen=("BUILD", "ACTIVE"),
+        fault="",
+        console="Linux version 6.1.0\n@ICT1 run-1 0 1/1 abc 01234567\n",
+        console_marker="@ICT1",
+        report=report(),
+        ports=(port(0), port(1)),
+        seconds_to_active=2.0,
+        seconds_to_report=9.0,
+    )
+
+
+def source_boot() -> BootFacts:
+    link = Link(name="eth0", mac=MAC_HOME, driver="virtio_net", addresses=("10.10.0.20/24",))
+    at_home = replace(report(), links=(link,), block=replace(report().block, root_driver="virtio_blk"))
+    return replace(boot(), report=at_home, ports=(replace(port(0), mac=MAC_HOME, network="private"),))
+
+
+def attempt(method: str, accepted: bool | None) -> LoginAttempt:
+    return LoginAttempt(method=method, user="anne", accepted=accepted)
+
+
+def auth() -> AuthFacts:
+    return AuthFacts(
+        asked=("password",),
+        attempts=(attempt("password", True), attempt("other-key", False), attempt("wrong-password", False)),
+        files=GuestFiles(
+            fstab="UUID=1-2 / ext4",
+            cmdline="root=UUID=1-2 console=ttyS0",
+            initramfs_modules=("virtio_blk", "ata_piix", "ext4"),
+            modules_on_disk=("virtio_blk", "virtio_net", "ata_piix", "e1000", "vmxnet3"),
+        ),
+    )
+
+
+def user_data() -> UserDataFacts:
+    first = report()
+    again = replace(first, boot_id="boot-2", user_data=replace(first.user_data, ran_this_boot=False))
+    return UserDataFacts(sent_sha256=USER_DATA_SHA256, sent_bytes=11, first=first, after_reboot=again)
+
+
+def application() -> ApplicationFacts:
+    return ApplicationFacts(
+        address="192.168.100.20",
+        port=8080,
+        status=200,
+        nonce_expected="nonce-1",
+        nonce_found="nonce-1",
+        payload_expected_sha256=SHA256,
+        payload_guest_sha256=SHA256,
+        payload_served_sha256=SHA256,
+        closed_port=8081,
+        closed_port_open=False,
+        closed_port_listening=True,
+    )
+
+
+def lifecycle() -> LifecycleFacts:
+    counts = {"private": {"server": 1, "image": 2}, "public": {"server": 0, "image": 0}}
+    return LifecycleFacts(before=counts, after=counts, made=9, leftovers=())
+
+
+def healthy_facts() -> Facts:
+    return Facts(
+        pair=Pair("private", "public"),
+        src=src_profile(),
+        dst=dst_profile(),
+        source_boot=source_boot(),
+        export=export(),
+        transfer=TransferFacts(
+            moved_bytes=SIZE_BYTES,
+            seconds=2.0,
+            chunk_bytes=MIB,
+            workers=2,
+            rss_before_bytes=60 * MIB,
+            rss_peak_bytes=80 * MIB,
+        ),
+        imported=imported(),
+        conversion=conversion(),
+        boot=boot(),
+        auth=auth(),
+        user_data=user_data(),
+        application=application(),
+        lifecycle=lifecycle(),
+    )
+
+
+# Each of these bends one part of the healthy cell. The keyword names are fields of that part; dataclasses.replace
+# raises TypeError for any other, so Any costs nothing here.
+
+
+def with_export(**changes: Any) -> Facts:
+    return replace(healthy_facts(), export=replace(export(), **changes))
+
+
+def with_import(**changes: Any) -> Facts:
+    return replace(healthy_facts(), imported=replace(imported(), **changes))
+
+
+def with_probe(**changes: Any) -> Facts:
+    probe = imported().probe
+    if probe is None:
+        raise ValueError("the healthy import has a probe")
+    return with_import(probe=replace(probe, **changes))
+
+
+def with_conversion(**changes: Any) -> Facts:
+    return replace(healthy_facts(), conversion=replace(conversion(), **changes))
+
+
+def with_boot(**changes: Any) -> Facts:
+    return replace(healthy_facts(), boot=replace(boot(), **changes))
+
+
+def with_report(**changes: Any) -> Facts:
+    return with_boot(report=replace(report(), **changes))
+
+
+def with_identity(**changes: Any) -> Facts:
+    return with_report(identity=replace(report().identity, **changes))
+
+
+def with_block(**changes: Any) -> Facts:
+    return with_report(block=replace(report().block, **changes))
+
+
+def with_lease(**changes: Any) -> Facts:
+    return with_report(leases=(replace(report().leases[0], **changes),))
+
+
+def with_links(*links: Link) -> Facts:
+    return with_report(links=links)
+
+
+def with_answer(path: str, **changes: Any) -> Facts:
+    requests = tuple(replace(one, **changes) if one.path == path else one for one in report().requests)
+    return with_report(requests=requests)
+
+
+def with_auth(**changes: Any) -> Facts:
+    return replace(healthy_facts(), auth=replace(auth(), **changes))
+
+
+def with_files(**changes: Any) -> Facts:
+    return with_auth(files=replace(auth().files, **changes))
+
+
+def with_user_data_run(**changes: Any) -> Facts:
+    first = replace(report(), user_data=replace(report().user_data, **changes))
+    return replace(healthy_facts(), user_data=replace(user_data(), first=first))
+
+
+def with_reboot(**changes: Any) -> Facts:
+    again = user_data().after_reboot
+    if again is None:
+        raise ValueError("the healthy guest reports after its reboot")
+    return replace(healthy_facts(), user_data=replace(user_data(), after_reboot=replace(again, **changes)))
+
+
+def with_application(**changes: Any) -> Facts:
+    return replace(healthy_facts(), application=replace(application(), **changes))
+
+
+def with_lifecycle(**changes: Any) -> Facts:
+    return replace(healthy_facts(), lifecycle=replace(lifecycle(), **changes))
+
+
+def with_dst(**changes: Any) -> Facts:
+    return replace(healthy_facts(), dst=replace(dst_profile(), **changes))
+
+
+def with_ec2(facts: Facts) -> Facts:
+    """The same cell on a cloud that serves the EC2 tree as well."""
+    told = report()
+    told = replace(
+        told,
+        listing={**told.listing, "/": "\n".join((*EC2_VERSIONS, "latest"))},
+        requests=(*told.requests, *(answer(rule) for rule in EC2_RULES)),
+        channels=(*told.channels[:2], Channel(name="ec2-http", present=True, keys={"hostname": DIGEST})),
+    )
+    dst = replace(facts.dst, channels=(*facts.dst.channels, "ec2-http"))
+    return replace(facts, dst=dst, boot=replace(boot(), report=told))
+
+
+def said(check_id: str, facts: Facts) -> Said:
+    """What the registered check says of these facts."""
+    return load_checks()[check_id].function(facts)
+
+
+def failing(facts: Facts) -> set[str]:
+    """Ids of the checks that have findings."""
+    return {
+        check_id
+        for check_id, check in load_checks().items()
+        if isinstance(found := check.function(facts), tuple) and found
+    }
+
+
+SILENT = GuestReport(run="run-1", boot_id="boot-1", kernel="", verdict="failed")
+"""A report that came and says nothing."""

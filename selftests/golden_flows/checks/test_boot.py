@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from golden_flows.model.finding import NotApplicable, NotObserved
+from selftests.golden_flows.checks.facts_builder import failing, said, with_block, with_boot, with_dst, with_identity
+
+UNBOOTABLE = (
+    "SeaBIOS (version 1.16)\nBooting from Hard Disk...\nBoot failed: not a bootable disk\nNo bootable device.\n"
+)
+
+
+def test_a_server_in_error_is_a_finding_with_its_fault() -> None:
+    facts = with_boot(status="ERROR", statuses_seen=("BUILD", "ERROR"), fault="No valid host", report=None, console="")
+    assert failing(facts) == {"BT-1"}
+    found = said("BT-1", facts)
+    assert isinstance(found, tuple)
+    assert "No valid host" in found[0].actual
+    assert isinstance(said("BT-4", facts), NotObserved)
+
+
+def test_active_without_a_bootable_disk_is_a_finding() -> None:
+    assert failing(with_boot(report=None, console=UNBOOTABLE)) == {"BT-1", "BT-2"}
+
+
+def test_active_and_silent_after_the_kernel_is_a_finding() -> None:
+    assert failing(with_boot(report=None, console="Linux version 6.1.0\nstarting")) == {"BT-1"}
+
+
+@pytest.mark.parametrize("console", ["", "@ICT1 run-1 0 1/9 damaged"], ids=["mute", "half a report"])
+def test_a_guest_of_which_nothing_is_known_earns_neither_pass_nor_blame(console: str) -> None:
+    assert isinstance(said("BT-1", with_boot(report=None, console=console)), NotObserved)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[  190.1] dracut-initqueue[300]: Warning: dracut-initqueue timeout - starting timeout scripts",
+        "ALERT!  UUID=1-2 does not exist.  Dropping to a shell!",
+        "VFS: Unable to mount root fs on unknown-block(0,0)",
+        "grub rescue> ",
+        "You are in emergency mode. After logging in, type",
+        "Kernel panic - not syncing: VFS",
+        "initramfs: NO ROOT after 10 s",
+    ],
+)
+def test_words_of_a_failed_boot_are_a_finding(line: str) -> None:
+    facts = with_boot(console=f"Linux version\n{line}\n@ICT1 x\n")
+    assert failing(facts) == {"BT-2"}
+
+
+def test_firmware_that_tries_the_optical_drive_first_is_no_failed_boot() -> None:
+    console = "Boot failed: Could not read from CDROM (code 0003)\nLinux version\n@ICT1 x\n"
+    assert failing(with_boot(console=console)) == set()
+
+
+def test_a_console_full_of_panics_is_told_in_a_few_findings() -> None:
+    console = "@ICT1\n" + "\n".join(f"Kernel panic {at}" for at in range(1000))
+    found = said("BT-2", with_boot(console=console))
+    assert isinstance(found, tuple)
+    assert 1 <= len(found) <= 5
+
+
+@pytest.mark.parametrize("name", ["cmdline_root", "fstab_root"])
+@pytest.mark.parametrize("root", ["/dev/sda1", "/dev/vda1", "/dev/xvda2", "/dev/disk/by-path/pci-0000", "0801"])
+def test_a_root_named_by_device_is_a_finding(name: str, root: str) -> None:
+    assert failing(with_block(**{name: root})) == {"BT-3"}
+
+
+@pytest.mark.parametrize("root", ["LABEL=root", "PARTUUID=1", "/dev/disk/by-uuid/1", "/dev/mapper/vg-root"])
+def test_stable_names_of_the_root_pass(root: str) -> None:
+    assert said("BT-3", with_block(cmdline_root=root, fstab_root=None)) == ()
+
+
+def test_an_empty_console_is_a_finding_of_the_console_check_only() -> None:
+    facts = with_boot(console="")
+    assert failing(facts) == {"BT-4"}
+    assert isinstance(said("BT-2", facts), NotObserved)
+
+
+def test_a_console_without_the_marker_of_a_guest_that_reports_is_a_finding() -> None:
+    assert failing(with_boot(console="Linux version 6.1\n")) == {"BT-4"}
+
+
+def test_a_cloud_that_offers_no_console_is_not_judged_for_it() -> None:
+    facts = with_dst(console=False)
+    found = said("BT-4", replace(facts, boot=with_boot(console="").boot))
+    assert isinstance(found, NotApplicable)
+    assert "console" in found.proof
+
+
+def test_generic_hardware_is_a_finding() -> None:
+    assert failing(with_identity(smbios_product="Standard PC (i440FX + PIIX, 1996)")) == {"BT-8"}
+
+
+def test_another_uuid_in_the_firmware_is_told_by_both_who_need_it() -> None:
+    assert failing(with_identity(smbios_uuid="6f1d2c3b-0000-4000-8000-00000000ffff")) == {"BT-8", "MD-3"}
+
+
+@pytest.mark.parametrize("uuid", [None, "Not Settable", "00000000-0000-0000-0000-000000000000"])
+def test_a_firmware_without_uuid_earns_no_pass_but_is_not_the_metadata_s_fault(uuid: str | None) -> None:
+    facts = with_identity(smbios_uuid=uuid)
+    assert isinstance(said("BT-8", facts), NotObserved)
+    assert said("MD-3", facts) == ()

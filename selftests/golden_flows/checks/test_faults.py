@@ -1,0 +1,152 @@
+"""What each fault of a reference cloud does to the facts, and that the guideline names just the checks that see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from refclouds.faults import FAULTS
+
+from golden_flows.guideline import load_guideline
+from golden_flows.model.facts import Facts, Leftover
+from golden_flows.model.guest import UserDataRun
+from selftests.golden_flows.checks.facts_builder import (
+    SIZE_BYTES,
+    attempt,
+    failing,
+    healthy_facts,
+    lifecycle,
+    network_data,
+    report,
+    user_data,
+    vhd_footer,
+    with_answer,
+    with_application,
+    with_auth,
+    with_block,
+    with_boot,
+    with_conversion,
+    with_ec2,
+    with_export,
+    with_identity,
+    with_import,
+    with_lease,
+    with_lifecycle,
+    with_links,
+    with_probe,
+    with_reboot,
+    with_report,
+    with_user_data_run,
+)
+from selftests.golden_flows.checks.test_pv_drivers import refused_bundle
+from selftests.golden_flows.checks.test_secondary_nic import exchanged, without_second_address
+
+OTHER_UUID = "6f1d2c3b-0000-4000-8000-00000000ffff"
+GROWN_BYTES = SIZE_BYTES + 253_952
+GATEWAY_2 = {"network": "0.0.0.0", "netmask": "0.0.0.0", "gateway": "192.168.200.1"}
+
+
+def _stale(channel_name: str, facts: Facts) -> Facts:
+    if facts.boot is None or facts.boot.report is None:
+        raise ValueError("a cell with a report was expected")
+    channels = tuple(
+        replace(one, keys={**one.keys, "hostname": "0" * 64}) if one.name == channel_name else one
+        for one in facts.boot.report.channels
+    )
+    return replace(facts, boot=replace(facts.boot, report=replace(facts.boot.report, channels=channels)))
+
+
+def _without_user_data() -> Facts:
+    nothing = replace(report(), user_data=UserDataRun())
+    again = replace(nothing, boot_id="boot-2")
+    return replace(healthy_facts(), user_data=replace(user_data(), first=nothing, after_reboot=again))
+
+
+def _new_instance_after_reboot() -> Facts:
+    return with_reboot(identity=replace(report().identity, uuid=OTHER_UUID), user_data=report().user_data)
+
+
+def _left_behind() -> Facts:
+    still = Leftover(cloud="public", kind="server", id="s-1", name="anne")
+    return with_lifecycle(leftovers=(still,), after={**lifecycle().after, "public": {"server": 1, "image": 0}})
+
+
+def _with_nic2(driver: str) -> Facts:
+    first, second = report().links
+    return with_links(first, replace(second, driver=driver))
+
+
+def _grown() -> Facts:
+    return with_conversion(
+        expanded_bytes=GROWN_BYTES,
+        api_virtual_size_bytes=None,
+        extra_tail_is_zero=True,
+        footer=vhd_footer(size_bytes=GROWN_BYTES),
+    )
+
+
+WITH_KEY = (attempt("other-key", False), attempt("wrong-password", False))
+
+SEEN: Mapping[str, Facts] = {
+    "truncate_tail": with_export(downloaded_bytes=SIZE_BYTES - 512, content_length=SIZE_BYTES - 512, computed_hash="0"),
+    "export_format": with_export(disk_format="qcow2", head=b"QFI\xfb"),
+    "mislabel": with_export(head=b"QFI\xfb"),
+    "flip_bit_at": with_export(computed_hash="0", computed_md5="0"),
+    "old_snapshot": with_application(
+        status=None,
+        nonce_found=None,
+        payload_guest_sha256="",
+        payload_served_sha256=None,
+        closed_port_listening=False,
+    ),
+    "stage_lost": with_import(statuses_seen=("queued", "uploading", "importing", "queued"), final_status="queued"),
+    "put_forbidden": with_probe(put_status=403, image_status="queued", size_bytes=None),
+    "flip_bit_store": with_probe(os_hash_value="0"),
+    "convert": with_conversion(disk_format="qcow2"),
+    "flip_bit_conv": with_conversion(expanded_sha256="0"),
+    "vhd_force_size": _grown(),
+    "vhd_footer": with_conversion(footer=vhd_footer(checksum_off=1)),
+    "no_boot": with_boot(report=None, console="Booting from Hard Disk...\nNo bootable device.\n"),
+    "initrd_no_root": with_boot(report=None, console="Linux version 6.1\nALERT!  UUID=1-2 does not exist.\n"),
+    "console": with_boot(console=""),
+    "smbios": with_identity(smbios_product="Standard PC", smbios_uuid=None),
+    "dhcp_wrong_gw": with_lease(routers=("192.168.100.254",)),
+    "md_listing_html": with_report(listing={"/": "<html>", "/openstack": "<html>"}),
+    "error_200": with_answer("/openstack/latest/no-such-file", status=200),
+    "swap_identity": with_identity(uuid=OTHER_UUID),
+    "cd_stale": _stale("config-drive", healthy_facts()),
+    "ec2_stale": _stale("ec2-http", with_ec2(healthy_facts())),
+    "nd_empty": without_second_address({}),
+    "two_gw": with_report(network_data=network_data(routes=(GATEWAY_2,))),
+    "shuffle_links": exchanged(),
+    "bus": with_block(root_driver="virtio_blk"),
+    "nic2": _with_nic2("e1000"),
+    "bad_bundle": refused_bundle(),
+    "wrong_key": with_auth(asked=("key",), attempts=(attempt("key", False), *WITH_KEY)),
+    "stale_key": with_auth(attempts=(attempt("password", True), attempt("other-key", True), WITH_KEY[1])),
+    "pw_ignored": with_auth(attempts=(attempt("password", False), *WITH_KEY)),
+    "ud_utf8": with_user_data_run(sha256="0", bytes=13),
+    "ud_missing": _without_user_data(),
+    "iid_changes": _new_instance_after_reboot(),
+    "wrong_target": with_application(nonce_found=None, payload_served_sha256="0"),
+    "sg_open": with_application(closed_port_open=True),
+    "delete_202_noop": _left_behind(),
+}
+
+CAUGHT_BY = {fault: {one.id for one in load_guideline().requirements if fault in one.faults} for fault in FAULTS}
+
+
+@pytest.mark.parametrize("fault", sorted(SEEN))
+def test_a_fault_is_found_by_the_checks_that_the_guideline_names_and_no_other(fault: str) -> None:
+    assert failing(SEEN[fault]) == CAUGHT_BY[fault]
+
+
+def test_every_fault_of_the_reference_clouds_is_tried_here() -> None:
+    assert set(SEEN) == set(FAULTS)
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_the_clouds_table_and_the_guideline_agree_on_what_a_fault_breaks(fault: str) -> None:
+    # The table names the check a fault is made for; the guideline may name more, each with its reason beside it.
+    assert set(FAULTS[fault].breaks) <= CAUGHT_BY[fault]

@@ -1,0 +1,85 @@
+"""A cell without a defect: every check passes or proves that there is nothing to judge; and no fact, no pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from golden_flows.errors import InteropError
+from golden_flows.guideline import load_checks
+from golden_flows.model.cloud import Pair, Profile
+from golden_flows.model.facts import Facts
+from golden_flows.model.finding import NotApplicable, NotObserved
+from selftests.golden_flows.checks.facts_builder import SILENT, boot, healthy_facts, said, user_data, with_boot
+
+CHECKS = load_checks()
+NOT_APPLICABLE = {"AU-1"}  # the public cloud's server is launched with a password, not with a key
+READ_THE_REPORT = {
+    "BT-3",
+    "BT-8",
+    "N1-1",
+    "N1-4",
+    "MD-1",
+    "MD-2",
+    "MD-3",
+    "MD-10",
+    "N2-1",
+    "N2-2",
+    "N2-4",
+    "PV-1",
+    "PV-2",
+}
+
+
+@pytest.mark.parametrize("check_id", sorted(CHECKS))
+def test_healthy_facts_pass_or_are_proved_not_applicable(check_id: str) -> None:
+    found = said(check_id, healthy_facts())
+    if check_id in NOT_APPLICABLE:
+        assert isinstance(found, NotApplicable)
+        assert found.proof
+    else:
+        assert found == ()
+
+
+@pytest.mark.parametrize("check_id", sorted(CHECKS))
+def test_a_check_declares_every_fact_it_reads(check_id: str) -> None:
+    full = healthy_facts()
+    bare = Facts(pair=full.pair, src=full.src, dst=full.dst)
+    needed = {name: getattr(full, name) for name in CHECKS[check_id].needs}
+    assert said(check_id, replace(bare, **needed)) == said(check_id, full)
+
+
+@pytest.mark.parametrize("check_id", sorted(CHECKS))
+def test_a_check_run_without_its_facts_is_our_error(check_id: str) -> None:
+    bare = Facts(pair=Pair("private", "public"), src=Profile(cloud="private"), dst=Profile(cloud="public"))
+    with pytest.raises(InteropError, match="without a fact"):
+        said(check_id, bare)
+
+
+@pytest.mark.parametrize("check_id", sorted(READ_THE_REPORT))
+def test_a_guest_that_never_reports_is_not_observed(check_id: str) -> None:
+    assert isinstance(said(check_id, with_boot(report=None)), NotObserved)
+
+
+@pytest.mark.parametrize("check_id", sorted(READ_THE_REPORT - {"PV-1", "N1-1", "N1-4", "MD-10"}))
+def test_a_report_that_says_nothing_earns_no_pass(check_id: str) -> None:
+    found = said(check_id, with_boot(report=SILENT))
+    assert isinstance(found, NotObserved)
+    assert found.reason
+
+
+@pytest.mark.parametrize("check_id", sorted(READ_THE_REPORT))
+def test_a_server_without_ports_earns_no_pass_on_networking(check_id: str) -> None:
+    if check_id.startswith(("N1", "N2")):
+        assert isinstance(said(check_id, with_boot(ports=())), (NotObserved, NotApplicable))
+
+
+@pytest.mark.parametrize("check_id", ["UD-1", "UD-2", "UD-3"])
+def test_user_data_of_a_silent_guest_is_not_observed(check_id: str) -> None:
+    silent = replace(healthy_facts(), user_data=replace(user_data(), first=None))
+    assert isinstance(said(check_id, silent), NotObserved)
+
+
+def test_the_healthy_guest_reports() -> None:
+    assert boot().report is not None

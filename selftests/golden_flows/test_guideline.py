@@ -1,0 +1,70 @@
+"""The guideline and the checks ask for one another."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from refclouds.faults import FAULTS
+
+from golden_flows.errors import UsageError
+from golden_flows.guideline import CURRENT, load_checks, load_guideline
+from golden_flows.model.facts import Facts
+from golden_flows.model.guideline import Level, Requirement
+from golden_flows.model.stage import Stage
+
+GUIDELINE = load_guideline()
+PROVED_BY_FACTS_ALONE = {
+    "TX-6": "it judges our own mover",
+    "BT-3": "it judges the image",
+    "N1-4": "a cloud whose NICs ignore the ports' MACs gives no lease either",
+}
+GATE = (
+    "EX-2 EX-3 EX-4 IM-2 CV-2 CV-3 BT-1 BT-2 BT-4 N1-4 MD-3 MD-10 N2-1 N2-2 PV-1 AU-1 UD-1 UD-3 AP-1 LC-2".split()  # noqa: SIM905
+)
+
+
+def test_the_guideline_names_every_check_and_no_other() -> None:
+    named = [one.id for one in GUIDELINE.requirements]
+    assert sorted(named) == sorted(load_checks())
+    assert GUIDELINE.version == CURRENT
+
+
+@pytest.mark.parametrize("one", GUIDELINE.requirements, ids=lambda one: one.id)
+def test_a_requirement_says_all_a_reader_needs(one: Requirement) -> None:
+    assert one.title
+    assert one.source
+    assert one.remedy
+    assert len(one.title) <= 60
+
+
+def test_every_fault_named_exists() -> None:
+    named = {fault for one in GUIDELINE.requirements for fault in one.faults}
+    assert named <= set(FAULTS)
+
+
+def test_every_check_has_a_fault_or_a_reason_why_no_cloud_can_have_it() -> None:
+    assert {one.id for one in GUIDELINE.requirements if not one.faults} == set(PROVED_BY_FACTS_ALONE)
+
+
+def test_requirements_follow_the_story() -> None:
+    order = [list(Stage).index(one.stage) for one in GUIDELINE.requirements]
+    assert order == sorted(order)
+    assert {one.stage for one in GUIDELINE.requirements} == set(Stage)
+
+
+def test_the_minimum_gate_is_required() -> None:
+    assert all(GUIDELINE[check_id].level is Level.REQUIRED for check_id in GATE)
+
+
+@pytest.mark.parametrize("check_id", sorted(load_checks()))
+def test_ids_are_of_the_catalogue_and_needs_are_facts(check_id: str) -> None:
+    assert re.fullmatch(r"[A-Z][A-Z0-9]-\d{1,2}", check_id)
+    needs = load_checks()[check_id].needs
+    assert needs
+    assert set(needs) <= set(Facts.__dataclass_fields__)
+
+
+def test_an_unknown_guideline_names_those_that_exist() -> None:
+    with pytest.raises(UsageError, match=CURRENT):
+        load_guideline("1999.01")
