@@ -6,6 +6,7 @@ The ledger is the part of the journal that concerns cloud resources (``resource_
 
 from __future__ import annotations
 
+import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterable
@@ -17,6 +18,8 @@ from golden_flows.errors import InteropError
 from golden_flows.journal import Journal, read_events
 from golden_flows.model.facts import Leftover
 from golden_flows.waiting import Deadline
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,13 @@ class Ledger:
         """Tick off. Ticking off twice is harmless: two workers may both have seen it gone."""
         with self._lock:
             entry = self._open.pop(key, None)
-        if entry is not None:
+        if entry is None:
+            return
+        try:
             self._journal.write("resource_gone", cloud=entry.cloud, kind=entry.kind, key=key, id=entry.id)
+        except InteropError as error:
+            # A full disk must not keep us from deleting the rest; `clean` will find this one gone by itself.
+            logger.error("%s", error)
 
     def open_entries(self, cloud: str) -> tuple[Entry, ...]:
         """Entries not ticked off, oldest first."""

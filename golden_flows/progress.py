@@ -6,6 +6,7 @@ Following the file (not this process's own events) shows the work of every pytes
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from pathlib import Path
@@ -26,9 +27,14 @@ _SYMBOLS = {
 POLL_S = 0.2
 
 
+LOG_COLUMNS = 120
+"""Width of what goes into a file or a pipe, where nobody says how wide it is."""
+
+
 def plain_console(stream: IO[str]) -> Console:
-    """A console that is plain when the stream is no terminal, or NO_COLOR is set."""
-    return Console(file=stream, highlight=False, soft_wrap=True, emoji=False)
+    """A console that is plain when the stream is no terminal, or NO_COLOR is set. Wraps, never cuts."""
+    width = None if stream.isatty() or "COLUMNS" in os.environ else LOG_COLUMNS
+    return Console(file=stream, highlight=False, emoji=False, width=width)
 
 
 class Progress:

@@ -6,9 +6,15 @@ environment: the run itself (and openstacksdk with it) is imported only when the
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from golden_flows.guideline import CURRENT
+
+if TYPE_CHECKING:
+    from golden_flows.session import Session
+    from interop_tests.run import InteropRun
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,3 +57,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = {"interop", "pair", "check_id"} <= set(metafunc.fixturenames)
     if wanted and not metafunc.config.pluginmanager.hasplugin("golden-flows-run"):
         raise pytest.UsageError("name the pair of clouds: --src A --dst B (see `golden-flows clouds list`)")
+
+
+@pytest.fixture(scope="session")
+def interop(request: pytest.FixtureRequest) -> Session:
+    """This process's share of the run."""
+    run: InteropRun = request.config.pluginmanager.getplugin("golden-flows-run")
+    return run.session

@@ -94,9 +94,9 @@ class InteropRun:
             ],
         )
 
-    @pytest.fixture(scope="session")
-    def interop(self) -> Session:
-        """This process's share of the run."""
+    @property
+    def session(self) -> Session:
+        """This process's share of the run. Raises ``UsageError`` before it has begun."""
         if self._session is None:
             raise UsageError("no run has begun", "name a pair: --src A --dst B")
         return self._session
@@ -120,11 +120,13 @@ class InteropRun:
         internal = "pytest failed inside" if exitstatus == pytest.ExitCode.INTERNAL_ERROR else ""
         if interrupted and self._progress:
             self._progress.say("interrupted: deleting what was made, stopping clouds")
-        self._run.end(interrupted or internal)
-        if self._progress:
-            self._progress.stop()
         folder = self._run.context.results
         try:
+            try:
+                self._run.end(interrupted or internal)
+            finally:
+                if self._progress:
+                    self._progress.stop()
             files = write_all(folder)
             run = read_run(folder)
         except InteropError as error:
@@ -153,6 +155,7 @@ def _quieten(config: pytest.Config) -> None:
         config.option.verbose = -1
         config.option.no_summary = True
         config.option.no_header = True
+        config.option.disable_warnings = True  # openstacksdk warns of its own future, which is nobody's concern here
         config.option.reportchars = ""
         if config.option.tbstyle == "auto":
             config.option.tbstyle = "no"
