@@ -129,7 +129,7 @@ def _read_entry(name: str, source: OpenStackConfig) -> CloudConfig:
     try:
         region = source.get_one(name)
     except auth_errors.MissingRequiredOptions as error:
-        missing = ", ".join(option.name for option in error.options)
+        missing = ", ".join(str(option.dest) for option in error.options)
         raise UsageError(f"{file}: cloud {name!r} lacks {missing}", f"add it under 'clouds: {name}: auth:'") from error
     except (sdk_errors.SDKException, auth_errors.ClientException, TypeError, ValueError, AttributeError) as error:
         # The SDK meets a list where it wants a table with whatever Python says.
