@@ -37,10 +37,20 @@ def connect(address: str, port: int, access: str | None, timeout_s: float) -> so
         inner = error.socket_err if isinstance(error, socks.GeneralProxyError) and error.socket_err else error
         if isinstance(inner, socks.SOCKS5Error):  # the proxy answered: refused, host unreachable, …
             raise ConnectionError(f"the proxy could not reach {address}:{port}: {inner}") from error
-        if isinstance(inner, TimeoutError) and not isinstance(error, socks.ProxyConnectionError):
-            raise TimeoutError(f"no answer from {address}:{port}") from error  # the proxy took us in
+        if isinstance(inner, TimeoutError) and _greets(proxy.hostname, proxy.port, timeout_s):
+            raise TimeoutError(f"no answer from {address}:{port}") from error
         raise WayInBroken(f"the SOCKS proxy {proxy.hostname}:{proxy.port} does not work: {inner}") from error
     except BaseException:
         way.close()
         raise
     return way
+
+
+def _greets(host: str, port: int, timeout_s: float) -> bool:
+    """Whether a SOCKS5 server answers there at all (RFC 1928, section 3): tells a silent guest from a silent proxy."""
+    try:
+        with socket.create_connection((host, port), timeout_s) as way:
+            way.sendall(b"\5\1\0")
+            return way.recv(2)[:1] == b"\5"
+    except OSError:
+        return False

@@ -5,6 +5,7 @@ Keys come from memory only: no agent, no files of the user's, no fallback from a
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import shlex
@@ -145,10 +146,13 @@ class GuestShell:
             with channel:
                 channel.exec_command(command)
                 errors: list[bytes] = []
+
+                def read_errors() -> None:
+                    with contextlib.suppress(OSError):  # the main thread meets and tells the same trouble
+                        errors.append(_drain(channel.recv_stderr, channel, until_s))
+
                 # Both streams share one window: whichever is not read would stall the other.
-                reader = threading.Thread(
-                    target=lambda: errors.append(_drain(channel.recv_stderr, channel, until_s)), daemon=True
-                )
+                reader = threading.Thread(target=read_errors, daemon=True)
                 reader.start()
                 if stdin is not None:
                     channel.settimeout(timeout_s)
@@ -221,6 +225,7 @@ def _handshake(address: str, port: int, access: str | None, timeout_s: float) ->
     transport.auth_timeout = timeout_s
     try:
         transport.start_client(timeout=timeout_s)
+        transport.get_remote_server_key()  # start_client returns quietly when its time is up; this does not
     except BaseException:
         transport.close()
         raise
