@@ -75,10 +75,19 @@ def parse_status(document: Mapping[str, object], *, source: str = "ssh") -> Gues
         drivers=_drivers(drivers) if drivers else Drivers(),
         block=_block(block) if block else Block(),
         host_key_fingerprints=auth.each("host_keys", lambda one: one.text("fingerprint", "")) if auth else (),
+        authorized_key_fingerprints=_authorized(auth) if auth else None,
         password_set=bool(auth and auth.flag("password_set")),
         user_data=_user_data(user_data) if user_data else UserDataRun(),
         source=source,
     )
+
+
+def _authorized(auth: Fields) -> tuple[str, ...] | None:
+    """Fingerprints of the keys let in; None where one is no key at all: a bad key must not cost the whole report."""
+    try:
+        return auth.texts("key_fingerprints")
+    except GuestError:
+        return None
 
 
 def from_console(text: str, run: str | None) -> tuple[GuestReport, ...]:

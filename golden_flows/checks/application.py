@@ -8,14 +8,19 @@ from golden_flows.model.facts import Facts
 from golden_flows.model.finding import Finding, NotObserved, Said
 
 
-@check("AP-1", needs=("application",))
+@check("AP-1", needs=("boot", "application"))
 def application_answers_with_its_nonce(facts: Facts) -> Said:
-    """200 alone proves nothing: a captive page or another guest answers 200 too."""
-    seen = given(facts.application)
+    """200 alone proves nothing: a captive page or another guest answers 200 too.
+
+    The nonce comes in user data: where that never reached the guest, an old nonce says nothing (UD-1 does).
+    """
+    seen, report = given(facts.application), given(facts.boot).report
     subject = f"http://{seen.address}:{seen.port}/"
     expected = f"200 with nonce {seen.nonce_expected}"
     if seen.status == 200 and seen.nonce_found == seen.nonce_expected:
         return ()
+    if seen.status == 200 and seen.nonce_found is not None and report is not None and not report.user_data.present:
+        return NotObserved("user data never reached the guest, so its app cannot know the nonce (see UD-1)")
     remedy = "follow the address: floating IP, security group, the guest's service; who answers there?"
     if seen.status is None:
         actual = f"no answer ({shorten(seen.error, 160) or 'no reason given'})"

@@ -7,6 +7,8 @@ from golden_flows.model.check import check, given, verdict
 from golden_flows.model.facts import AuthFacts, Facts, LoginAttempt
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 
+REMEDY_KEYS = "remove leftover authorized_keys from the image, and keys that the cloud adds on its own"
+
 
 @check("AU-1", needs=("auth",))
 def launched_key_logs_in(facts: Facts) -> Said:
@@ -15,10 +17,13 @@ def launched_key_logs_in(facts: Facts) -> Said:
     return _asked_way_works(given(facts.auth), "key", remedy)
 
 
-@check("AU-2", needs=("auth",))
+@check("AU-2", needs=("boot", "auth"))
 def nobody_else_logs_in(facts: Facts) -> Said:
-    """A key nobody launched with is refused; so is a password where none was asked, and a wrong one where one was."""
-    auth = given(facts.auth)
+    """A key nobody launched with is refused; so is a password where none was asked, and a wrong one where one was.
+
+    We hold no private half of a key that the cloud adds on its own, so those are known by what the guest was told.
+    """
+    auth, report = given(facts.auth), given(facts.boot).report
     asked_password = "password" in auth.asked
     intruders = [["other-key"], ["wrong-password"] if asked_password else ["password", "wrong-password"]]
     findings: list[Finding] = []
@@ -29,6 +34,12 @@ def nobody_else_logs_in(facts: Facts) -> Said:
         if not known:
             unseen.append(f"login by {methods[0]} was not tried to an end{_why(tries)}")
         findings += [_intruder(one, asked_password) for one in known if one.accepted]
+    told = report.authorized_key_fingerprints if report is not None else None
+    foreign = sorted(set(told or ()) - set(auth.launched_key_fingerprints))
+    findings += [
+        Finding("keys that the metadata lets in", "those launched with", shorten(one, 80), REMEDY_KEYS)
+        for one in foreign
+    ]
     return verdict(findings, unseen)
 
 
@@ -55,7 +66,7 @@ def _asked_way_works(auth: AuthFacts, method: str, remedy: str) -> Said:
 
 
 def _intruder(attempt: LoginAttempt, asked_password: bool) -> Finding:
-    remedy = "remove leftover authorized_keys from the image, and keys that the cloud adds on its own"
+    remedy = REMEDY_KEYS
     if attempt.method != "other-key":
         remedy = "sshd takes any password: check its PAM" if asked_password else "remove the image's password"
     return Finding(f"SSH login by {attempt.method} as {attempt.user}", "refused", "accepted", remedy)

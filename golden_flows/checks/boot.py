@@ -15,6 +15,7 @@ NO_ROOT = (
     r"VFS: Unable to mount root",
     r"VFS: Cannot open root device",
     r"\bNO ROOT\b",
+    r"no file system with UUID",
     r"(?:in|entering) emergency mode",
     r"Kernel panic",
     r"grub rescue>",

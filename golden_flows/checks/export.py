@@ -4,24 +4,9 @@ from __future__ import annotations
 
 from golden_flows.errors import shorten
 from golden_flows.model.check import check, given, verdict
+from golden_flows.model.disk_signature import foreign_formats
 from golden_flows.model.facts import ExportFacts, Facts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
-
-SIGNATURES = (
-    (0, b"QFI\xfb", "qcow2"),
-    (0, b"QED\0", "QED"),
-    (0, b"KDMV", "VMDK"),
-    (0, b"COWD", "VMDK of ESX"),
-    (0, b"# Disk Desc", "VMDK descriptor"),
-    (0, b"conectix", "dynamic VHD"),
-    (0, b"vhdxfile", "VHDX"),
-    (0, b"LUKS\xba\xbe", "LUKS"),
-    (0, b"\x1f\x8b", "gzip, as XenServer packs its images"),
-    (0x40, b"\x7f\x10\xda\xbe", "VDI"),
-)
-"""Offset, bytes and name of formats that a prober takes a disk for (OpenStack: oslo.utils format_inspector)."""
-
-VHD_COOKIE = b"conectix"
 
 
 @check("EX-1", needs=("export",))
@@ -93,14 +78,11 @@ def raw_export_holds_no_other_format(facts: Facts) -> Said:
         return NotApplicable(f"the export is labelled {export.disk_format}, not raw")
     if not export.head or not export.tail:
         return NotObserved("no bytes of the export were kept")
-    seen = [name for at, magic, name in SIGNATURES if export.head[at : at + len(magic)] == magic]
-    if VHD_COOKIE in export.tail and "dynamic VHD" not in seen:
-        seen.append("fixed VHD (footer)")
     remedy = "label images by what they are, and convert to raw with the source format stated (qemu-img convert -f)"
     head = shorten(export.head[:8].hex(" "))
     return tuple(
         Finding(f"{_image(export)}, labelled raw", "no signature of another format", f"{name}; begins {head}", remedy)
-        for name in seen
+        for name in foreign_formats(export.head, export.tail)
     )
 
 

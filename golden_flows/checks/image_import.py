@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from golden_flows.errors import shorten
 from golden_flows.model.check import check, given, verdict
+from golden_flows.model.disk_signature import foreign_formats
 from golden_flows.model.facts import Facts, ImportFacts, PutProbe
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 
@@ -17,10 +18,13 @@ STATUSES = {
 """Order of image statuses by import method. Source: glance doc/source/user/statuses and the import API reference."""
 
 
-@check("IM-2", needs=("imported",))
+@check("IM-2", needs=("export", "imported"))
 def import_goes_forward_to_active(facts: Facts) -> Said:
-    """Statuses go one way and end in ``active``. Polling may miss short ones; none may come back."""
-    imported = given(facts.imported)
+    """Statuses go one way and end in ``active``. Polling may miss short ones; none may come back.
+
+    A destination that refuses bytes which are not the RAW they are sent as is right to: the source is at fault.
+    """
+    export, imported = given(facts.export), given(facts.imported)
     offered = ", ".join(imported.methods_offered) or "none"
     if imported.method_used is None:
         if "glance-direct" in imported.methods_offered:
@@ -29,6 +33,9 @@ def import_goes_forward_to_active(facts: Facts) -> Said:
     order = STATUSES.get(imported.method_used)
     if order is None:
         return NotObserved(f"no order of statuses is known for method {imported.method_used}")
+    foreign = foreign_formats(export.head, export.tail)
+    if foreign and imported.final_status != "active":
+        return NotObserved(f"what was exported is {', '.join(foreign)} and was rightly refused as RAW (see EX-1, EX-4)")
     findings, unseen = _answers(imported)
     seen = _without_repeats((*imported.statuses_seen, imported.final_status))
     if not seen:
@@ -89,8 +96,10 @@ def stored_image_is_what_was_sent(facts: Facts) -> Said:
 
 
 def _uploads(imported: ImportFacts) -> list[tuple[str, str | None, str | None, str | None, str | None]]:
-    stored = (imported.stored_disk_format, imported.stored_hash_algo, imported.stored_hash_value)
-    uploads = [(f"imported image {imported.image_id}", *stored, imported.sent_sha512)]
+    uploads: list[tuple[str, str | None, str | None, str | None, str | None]] = []
+    if imported.final_status == "active":
+        stored = (imported.stored_disk_format, imported.stored_hash_algo, imported.stored_hash_value)
+        uploads.append((f"imported image {imported.image_id}", *stored, imported.sent_sha512))
     if (probe := imported.probe) is not None and probe.image_status == "active":
         kept = (probe.disk_format, probe.os_hash_algo, probe.os_hash_value)
         uploads.append(("image sent by PUT", *kept, probe.sent_sha512))
@@ -100,7 +109,7 @@ def _uploads(imported: ImportFacts) -> list[tuple[str, str | None, str | None, s
 def _nothing_kept_raw(facts: Facts, imported: ImportFacts) -> Said:
     converted = f"the import was converted to {imported.stored_disk_format}"
     probe: PutProbe | None = imported.probe
-    if imported.stored_disk_format is None or probe is None:
+    if imported.final_status != "active" or imported.stored_disk_format is None or probe is None:
         return NotObserved("no upload was seen that the cloud keeps as it was sent")
     if probe.put_status == 403 and not facts.dst.legacy_put:
         return NotApplicable(f"{converted}, and the profile says legacy_put = false (PUT answered 403)")

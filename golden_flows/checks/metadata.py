@@ -11,6 +11,7 @@ from golden_flows.model.guest import Channel, GuestReport
 from golden_flows.model.nova_metadata import (
     EC2_RULES,
     EC2_VERSIONS,
+    NO_SUCH_FILE,
     OPENSTACK_RULES,
     OPENSTACK_VERSIONS,
     Rule,
@@ -105,7 +106,7 @@ def channels_agree(facts: Facts) -> Said:
     report = given(facts.boot).report
     if report is None:
         return SILENT_GUEST
-    present = [one for one in report.channels if one.present]
+    present = [one for one in report.channels if _is_present(one, facts.dst, report)]
     names = ", ".join(one.name for one in present) or "none"
     missing = [name for name in facts.dst.channels if name not in {one.name for one in present}]
     remedy = "switch the channel on, or take it out of the profile's channels"
@@ -122,7 +123,16 @@ def channels_agree(facts: Facts) -> Said:
 
 
 def _expected(name: str, profile: Profile, report: GuestReport) -> bool:
-    return name in profile.channels or any(one.name == name and one.present for one in report.channels)
+    return name in profile.channels or any(
+        one.name == name and _is_present(one, profile, report) for one in report.channels
+    )
+
+
+def _is_present(channel: Channel, profile: Profile, report: GuestReport) -> bool:
+    """A service that answers 200 to anything (MD-2) shows no channel that is not claimed besides."""
+    if channel.name in profile.channels or channel.name not in (OPENSTACK, EC2):
+        return channel.present
+    return channel.present and not any(one.path == NO_SUCH_FILE and one.status == 200 for one in report.requests)
 
 
 def _no_http(profile: Profile, report: GuestReport) -> NotApplicable:

@@ -10,7 +10,8 @@ from golden_flows.model.check import SILENT_GUEST, check, given, verdict
 from golden_flows.model.cloud import Profile
 from golden_flows.model.facts import BootFacts, Facts, GuestFiles, PortFacts
 from golden_flows.model.finding import Finding, NotObserved, Said
-from golden_flows.model.guest import Drivers, GuestReport
+from golden_flows.model.guest import Drivers, GuestReport, canonical_mac
+from golden_flows.model.network_data import served_macs
 
 PARAVIRTUAL = re.compile(r"virtio_\w+|xen_\w+|vbd|vif|hv_\w+|vmxnet3|vmw_pvscsi")
 """Driver names in sysfs. Xen's are named after their bus device: ``vbd`` a disk, ``vif`` a NIC."""
@@ -37,7 +38,9 @@ def drivers_are_the_paravirtual_ones(facts: Facts) -> Said:
     for at, port in enumerate(boot.ports):
         declared = _declared_nic(facts.dst, at)
         link = boot.report.link(port.mac)
-        if link is None:
+        if link is None and _is_untold(boot, at):
+            unseen.append(f"the metadata does not name {_name(port)}, so the guest sought no driver for it (see N2-1)")
+        elif link is None:
             findings.append(_without_nic(port, declared, boot.report.drivers))
         elif link.driver is None:
             unseen.append(f"the guest reported no driver of {link.name}")
@@ -78,6 +81,12 @@ def _declared_nic(profile: Profile, at: int) -> tuple[str, ...]:
     return profile.nic_drivers[at : at + 1] or profile.nic_drivers[-1:]
 
 
+def _is_untold(boot: BootFacts, at: int) -> bool:
+    """Whether the guest could not know of this NIC: not the first, and not in the metadata."""
+    served = served_macs(boot.report.network_data) if boot.report is not None else frozenset()
+    return at > 0 and canonical_mac(boot.ports[at].mac) not in served
+
+
 def _is_wanted(driver: str, declared: Sequence[str]) -> bool:
     if declared:
         return _module(driver) in map(_module, declared)
@@ -108,6 +117,8 @@ def _nic_modules(profile: Profile, boot: BootFacts, report: GuestReport) -> tupl
     for at, port in enumerate(boot.ports):
         link = report.link(port.mac)
         names = (link.driver,) if link is not None and link.driver else _declared_nic(profile, at)
+        if link is None and _is_untold(boot, at):
+            names = ()
         modules.update(map(_module, names))
         if not names:
             missing.append(f"no driver of {_name(port)} is known")

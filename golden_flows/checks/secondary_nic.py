@@ -7,32 +7,39 @@ from golden_flows.model.check import SILENT_GUEST, check, given, verdict
 from golden_flows.model.facts import BootFacts, Facts, PortFacts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 from golden_flows.model.guest import GuestReport, Link, canonical_mac
-from golden_flows.model.network_data import bare_ip, served_addresses, served_defaults
+from golden_flows.model.network_data import bare_ip, served_addresses, served_defaults, served_macs
+
+UNTOLD = "no such NIC in the guest, and network_data.json does not name its MAC"
+REMEDY_UNTOLD = "put the network into network_data.json by MAC; without DHCP nothing else tells the guest"
 
 
 @check("N2-1", needs=("boot",))
 def further_nics_have_their_addresses(facts: Facts) -> Said:
     """Each NIC after the first carries its own fixed address, found by MAC.
 
-    A NIC that the guest does not have (no driver) is the business of PV-1: here it could not be observed.
+    A NIC that the metadata names and the guest does not have lacks its driver: that is PV-1's to say. One that the
+    metadata does not name could not be known to the guest, driver or not.
     """
     boot = given(facts.boot)
     if boot.report is None:
         return SILENT_GUEST
     if len(boot.ports) < 2:
         return _one_port(boot)
+    if not boot.report.links:
+        return NotObserved("the guest reported no NICs at all")
     findings: list[Finding] = []
     unseen: list[str] = []
     for port in boot.ports[1:]:
         link = boot.report.link(port.mac)
         if port.fixed_ip is None:
             unseen.append(f"the API gives {_name(port)} no fixed address")
+        elif link is None and canonical_mac(port.mac) not in served_macs(boot.report.network_data):
+            findings.append(Finding(_name(port), f"{port.fixed_ip} on its NIC", UNTOLD, REMEDY_UNTOLD))
         elif link is None:
             unseen.append(f"the guest has no NIC for {_name(port)} (see PV-1)")
         elif port.fixed_ip not in _addresses(link):
-            remedy = "put the network into network_data.json by MAC; without DHCP nothing else tells the guest"
             actual = f"{link.name} has {', '.join(link.addresses) or 'no address'}"
-            findings.append(Finding(_name(port), f"{port.fixed_ip} on its NIC", actual, remedy))
+            findings.append(Finding(_name(port), f"{port.fixed_ip} on its NIC", actual, REMEDY_UNTOLD))
     return verdict(findings, unseen)
 
 

@@ -282,7 +282,13 @@ class Anne:
         if accepted:
             with guest.shell(self._booted().report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
                 files = load_agent(guest.cloud.profile.agent).read_files(shell)
-        self.facts = replace(self.facts, auth=AuthFacts(asked=login.asked, attempts=tuple(attempts), files=files))
+        launched = (login.key.fingerprint,) if login.key else ()
+        self.facts = replace(
+            self.facts,
+            auth=AuthFacts(
+                asked=login.asked, attempts=tuple(attempts), launched_key_fingerprints=launched, files=files
+            ),
+        )
         if not accepted:
             reasons = "; ".join(f"{one.method}: {one.error or 'refused'}" for one in attempts[: len(login.asked)])
             raise StageStopped(f"no way to log in ({reasons or 'the cloud offers none'})")

@@ -186,6 +186,8 @@ class AuthFacts:
     asked: tuple[str, ...]
     """What the instance was launched with: ``key``, ``password``."""
     attempts: tuple[LoginAttempt, ...]
+    launched_key_fingerprints: tuple[str, ...] = ()
+    """``SHA256:…`` of the key pair launched with; empty without one."""
     files: GuestFiles = GuestFiles()
 
 

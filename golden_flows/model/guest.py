@@ -169,6 +169,8 @@ class GuestReport:
     block: Block = Block()
     host_key_fingerprints: tuple[str, ...] = ()
     """``SHA256:…`` as OpenSSH prints them."""
+    authorized_key_fingerprints: tuple[str, ...] | None = None
+    """Of every key that the channel told the agent to let in; None when it did not say."""
     password_set: bool = False
     user_data: UserDataRun = UserDataRun()
     source: str = "ssh"

@@ -42,6 +42,11 @@ def bare_ip(text: str) -> str | None:
         return None
 
 
+def served_macs(document: Mapping[str, object]) -> frozenset[str]:
+    """MACs of all links served: the NICs that a guest can know of."""
+    return frozenset(canonical_mac(_text(link, "ethernet_mac_address")) for link in _objects(document, "links"))
+
+
 def served_addresses(document: Mapping[str, object]) -> tuple[ServedAddress, ...]:
     """Static addresses in the order served."""
     found = ((mac, bare_ip(_text(network, "ip_address"))) for mac, network in _networks(document))

@@ -13,6 +13,7 @@ from golden_flows.model.guest import MetadataRequest
 
 JSON_TYPE = "application/json"
 LATEST = "latest"
+NO_SUCH_FILE = "/openstack/latest/no-such-file"
 
 EC2_VERSIONS = (
     "1.0",
@@ -71,7 +72,7 @@ class Rule:
 OPENSTACK_RULES = (
     Rule("/openstack/latest/meta_data.json", (200,), True, JSON_TYPE),
     Rule("/openstack/latest/network_data.json", (200,), True),
-    Rule("/openstack/latest/no-such-file", (404,)),
+    Rule(NO_SUCH_FILE, (404,)),
     Rule("/openstack/latest/user_data", (200, 404)),
     Rule("/openstack/latest/vendor_data.json", (200, 404), True, JSON_TYPE),
     Rule("/openstack/latest/vendor_data2.json", (200, 404), True, JSON_TYPE),

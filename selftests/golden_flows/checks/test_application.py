@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from golden_flows.model.finding import NotObserved
-from selftests.golden_flows.checks.facts_builder import failing, said, with_application
+from golden_flows.model.guest import UserDataRun
+from selftests.golden_flows.checks.facts_builder import failing, said, with_application, with_report
 
 
 @pytest.mark.parametrize(
@@ -48,3 +51,11 @@ def test_the_served_payload_decides_where_nobody_could_log_in() -> None:
     assert failing(with_application(payload_guest_sha256=None, payload_served_sha256="0" * 64)) == {"AP-5"}
     unseen = with_application(payload_guest_sha256=None, payload_served_sha256=None)
     assert isinstance(said("AP-5", unseen), NotObserved)
+
+
+def test_the_nonce_of_home_is_not_judged_where_user_data_never_came() -> None:
+    told = with_report(user_data=UserDataRun())
+    stale = with_application(nonce_found="of home").application
+    assert isinstance(said("AP-1", replace(told, application=stale)), NotObserved)
+    silent = with_application(status=None, nonce_found=None).application
+    assert isinstance(said("AP-1", replace(told, application=silent)), tuple)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from golden_flows.model.facts import LoginAttempt
 from golden_flows.model.finding import NotApplicable, NotObserved
-from selftests.golden_flows.checks.facts_builder import attempt, failing, said, with_auth
+from selftests.golden_flows.checks.facts_builder import attempt, failing, said, with_auth, with_report
 
 WITH_PASSWORD = (attempt("other-key", False), attempt("wrong-password", False))
 WITH_KEY = (attempt("other-key", False), attempt("password", False))
@@ -56,3 +58,12 @@ def test_an_intruder_that_was_not_tried_earns_no_pass(method: str) -> None:
     attempts = tuple(one for one in WITH_PASSWORD if one.method != method)
     assert isinstance(said("AU-2", with_auth(attempts=attempts)), NotObserved)
     assert isinstance(said("AU-2", with_auth(attempts=(*attempts, attempt(method, None)))), NotObserved)
+
+
+def test_a_key_that_the_cloud_adds_on_its_own_is_a_finding() -> None:
+    told = with_report(authorized_key_fingerprints=("SHA256:anne", "SHA256:stale"))
+    launched = with_auth(launched_key_fingerprints=("SHA256:anne",)).auth
+    found = said("AU-2", replace(told, auth=launched))
+    assert isinstance(found, tuple)
+    assert [one.actual for one in found] == ["SHA256:stale"]
+    assert said("AU-2", replace(with_report(authorized_key_fingerprints=("SHA256:anne",)), auth=launched)) == ()

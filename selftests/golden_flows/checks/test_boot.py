@@ -44,6 +44,7 @@ def test_a_guest_of_which_nothing_is_known_earns_neither_pass_nor_blame(console:
         "You are in emergency mode. After logging in, type",
         "Kernel panic - not syncing: VFS",
         "initramfs: NO ROOT after 10 s",
+        "initramfs: no file system with UUID 1-2; found:",
     ],
 )
 def test_words_of_a_failed_boot_are_a_finding(line: str) -> None:

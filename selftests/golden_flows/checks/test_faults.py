@@ -10,7 +10,7 @@ from refclouds.faults import FAULTS
 
 from golden_flows.guideline import load_guideline
 from golden_flows.model.facts import Facts, Leftover
-from golden_flows.model.guest import UserDataRun
+from golden_flows.model.guest import Channel, UserDataRun
 from selftests.golden_flows.checks.facts_builder import (
     SIZE_BYTES,
     attempt,
@@ -39,8 +39,8 @@ from selftests.golden_flows.checks.facts_builder import (
     with_report,
     with_user_data_run,
 )
-from selftests.golden_flows.checks.test_pv_drivers import refused_bundle
-from selftests.golden_flows.checks.test_secondary_nic import exchanged, without_second_address
+from selftests.golden_flows.checks.test_pv_drivers import refused_bundle, without_vmxnet3
+from selftests.golden_flows.checks.test_secondary_nic import exchanged
 
 OTHER_UUID = "6f1d2c3b-0000-4000-8000-00000000ffff"
 GROWN_BYTES = SIZE_BYTES + 253_952
@@ -58,9 +58,11 @@ def _stale(channel_name: str, facts: Facts) -> Facts:
 
 
 def _without_user_data() -> Facts:
+    """The app that travelled still answers, with the nonce of home."""
     nothing = replace(report(), user_data=UserDataRun())
     again = replace(nothing, boot_id="boot-2")
-    return replace(healthy_facts(), user_data=replace(user_data(), first=nothing, after_reboot=again))
+    seen = replace(with_application(nonce_found="of home"), boot=with_boot(report=nothing).boot)
+    return replace(seen, user_data=replace(user_data(), first=nothing, after_reboot=again))
 
 
 def _new_instance_after_reboot() -> Facts:
@@ -70,6 +72,34 @@ def _new_instance_after_reboot() -> Facts:
 def _left_behind() -> Facts:
     still = Leftover(cloud="public", kind="server", id="s-1", name="anne")
     return with_lifecycle(leftovers=(still,), after={**lifecycle().after, "public": {"server": 1, "image": 0}})
+
+
+def _without_app() -> Facts:
+    """Nothing of home travelled: no app answers, no payload is there, and the script abroad misses its folder."""
+    seen = with_application(
+        status=None, nonce_found=None, payload_guest_sha256="", payload_served_sha256=None, closed_port_listening=False
+    )
+    return replace(seen, user_data=with_user_data_run(exit_code=1).user_data)
+
+
+def _told_keys(facts: Facts, *fingerprints: str) -> Facts:
+    return replace(facts, boot=with_report(authorized_key_fingerprints=fingerprints).boot)
+
+
+def _answering_anything() -> Facts:
+    """Besides the missing file, the EC2 tree that this cloud does not have seems to be there."""
+    facts = with_answer("/openstack/latest/no-such-file", status=200)
+    if facts.boot is None or facts.boot.report is None:
+        raise ValueError("a cell with a report was expected")
+    seeming = Channel(name="ec2-http", present=True, keys={"hostname": "0" * 64})
+    told = replace(facts.boot.report, channels=(*facts.boot.report.channels[:2], seeming))
+    return replace(facts, boot=replace(facts.boot, report=told))
+
+
+def _without_vmxnet3_installed() -> Facts:
+    """The metadata is empty, so the agent knew of no second NIC and sought no driver for it."""
+    told = with_report(network_data={}, links=report().links[:1])
+    return replace(told, auth=without_vmxnet3())
 
 
 def _with_nic2(driver: str) -> Facts:
@@ -93,16 +123,12 @@ SEEN: Mapping[str, Facts] = {
     "export_format": with_export(disk_format="qcow2", head=b"QFI\xfb"),
     "mislabel": with_export(head=b"QFI\xfb"),
     "flip_bit_at": with_export(computed_hash="0", computed_md5="0"),
-    "old_snapshot": with_application(
-        status=None,
-        nonce_found=None,
-        payload_guest_sha256="",
-        payload_served_sha256=None,
-        closed_port_listening=False,
-    ),
+    "old_snapshot": _without_app(),
     "stage_lost": with_import(statuses_seen=("queued", "uploading", "importing", "queued"), final_status="queued"),
     "put_forbidden": with_probe(put_status=403, image_status="queued", size_bytes=None),
-    "flip_bit_store": with_probe(os_hash_value="0"),
+    "flip_bit_store": replace(
+        with_probe(os_hash_value="0"), conversion=with_conversion(expanded_sha256="0").conversion
+    ),
     "convert": with_conversion(disk_format="qcow2"),
     "flip_bit_conv": with_conversion(expanded_sha256="0"),
     "vhd_force_size": _grown(),
@@ -113,18 +139,23 @@ SEEN: Mapping[str, Facts] = {
     "smbios": with_identity(smbios_product="Standard PC", smbios_uuid=None),
     "dhcp_wrong_gw": with_lease(routers=("192.168.100.254",)),
     "md_listing_html": with_report(listing={"/": "<html>", "/openstack": "<html>"}),
-    "error_200": with_answer("/openstack/latest/no-such-file", status=200),
+    "error_200": _answering_anything(),
     "swap_identity": with_identity(uuid=OTHER_UUID),
     "cd_stale": _stale("config-drive", healthy_facts()),
     "ec2_stale": _stale("ec2-http", with_ec2(healthy_facts())),
-    "nd_empty": without_second_address({}),
+    "nd_empty": _without_vmxnet3_installed(),
     "two_gw": with_report(network_data=network_data(routes=(GATEWAY_2,))),
     "shuffle_links": exchanged(),
     "bus": with_block(root_driver="virtio_blk"),
     "nic2": _with_nic2("e1000"),
     "bad_bundle": refused_bundle(),
-    "wrong_key": with_auth(asked=("key",), attempts=(attempt("key", False), *WITH_KEY)),
-    "stale_key": with_auth(attempts=(attempt("password", True), attempt("other-key", True), WITH_KEY[1])),
+    "wrong_key": _told_keys(
+        with_auth(
+            asked=("key",), attempts=(attempt("key", False), *WITH_KEY), launched_key_fingerprints=("SHA256:anne",)
+        ),
+        "SHA256:nobody",
+    ),
+    "stale_key": _told_keys(healthy_facts(), "SHA256:nobody"),
     "pw_ignored": with_auth(attempts=(attempt("password", False), *WITH_KEY)),
     "ud_utf8": with_user_data_run(sha256="0", bytes=13),
     "ud_missing": _without_user_data(),

@@ -6,7 +6,15 @@ import pytest
 
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import NotApplicable, NotObserved
-from selftests.golden_flows.checks.facts_builder import failing, healthy_facts, imported, said, with_import, with_probe
+from selftests.golden_flows.checks.facts_builder import (
+    failing,
+    healthy_facts,
+    imported,
+    said,
+    with_export,
+    with_import,
+    with_probe,
+)
 
 
 @pytest.mark.parametrize("seen", [("active",), ("queued", "active"), ("queued", "importing", "active")], ids=" ".join)
@@ -117,3 +125,19 @@ def test_nothing_kept_raw_is_not_applicable_only_with_proof() -> None:
 
 def test_healthy_probe_alone_is_enough() -> None:
     assert said("IM-9", healthy_facts()) == ()
+
+
+@pytest.mark.parametrize("head", [b"QFI\xfb", b"LUKS\xba\xbe"])
+def test_a_destination_that_refuses_what_is_not_raw_is_not_blamed(head: bytes) -> None:
+    refused = with_import(statuses_seen=("queued", "uploading", "importing", "queued"), final_status="queued")
+    facts = replace(refused, export=with_export(head=head).export)
+    assert isinstance(said("IM-2", facts), NotObserved)
+    assert failing(refused) == {"IM-2"}
+
+
+def test_an_import_that_failed_leaves_the_hash_to_the_probe() -> None:
+    failed = with_import(final_status="queued", stored_disk_format="raw", stored_hash_value=None)
+    assert said("IM-9", failed) == ()
+    assert isinstance(
+        said("IM-9", replace(failed, imported=replace(imported(), final_status="queued", probe=None))), NotObserved
+    )

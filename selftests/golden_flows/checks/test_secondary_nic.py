@@ -57,6 +57,12 @@ def test_exchanged_macs_that_a_careful_agent_refused_are_still_seen_in_the_metad
     assert "N2-4" in failing(_guest((first, replace(second, addresses=())), network_data(mac=MAC1)))
 
 
+def test_a_nic_that_nobody_told_the_guest_of_is_the_metadata_s_fault_and_not_the_driver_s() -> None:
+    facts = with_report(network_data={}, links=report().links[:1])
+    assert failing(facts) == {"N2-1"}
+    assert isinstance(said("PV-1", facts), NotObserved)
+
+
 def test_order_of_nics_does_not_matter() -> None:
     first, second = report().links
     assert failing(with_links(replace(second, name="eth0"), replace(first, name="eth1"))) == {"N2-2"}
