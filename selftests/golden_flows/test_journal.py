@@ -85,7 +85,7 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
         list(read_events(tmp_path / "absent"))
 
 
-@pytest.mark.parametrize("secret", [SECRET, 'quo"te\\and\nline', "pässwörd", "\u2028separator"])
+@pytest.mark.parametrize("secret", [SECRET, 'quo"ted\\and\nline', "pässwörd", "\u2028separator"])
 def test_a_secret_is_in_no_line_whatever_it_is_made_of(journal: Journal, secret: str) -> None:
     heard: list[object] = []
     journal.subscribe(heard.append)
