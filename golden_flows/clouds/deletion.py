@@ -5,9 +5,13 @@ A cloud that accepts a deletion and does nothing is noticed within ``NOTHING_HAP
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from keystoneauth1 import exceptions as auth_errors
+from openstack import exceptions as sdk_errors
 
 from golden_flows.clouds.session import ApiSession, reason_of
 from golden_flows.errors import InteropError, WaitTimeout
@@ -227,6 +231,7 @@ def inventory(api: ApiSession) -> dict[str, dict[str, str]]:
             "floating_ip": {str(one.id): str(one.floating_ip_address) for one in sdk.network.ips(project_id=project)},
             "security_group": {str(one.id): str(one.name) for one in sdk.network.security_groups(project_id=project)},
         }
-        if sdk.session.get_endpoint(service_type="block-storage", interface="public"):
+        # Not every cloud has block storage; the SDK says so, in several ways, only when it is asked for something there.
+        with contextlib.suppress(auth_errors.EndpointNotFound, sdk_errors.ServiceDisabledException):
             owned["volume"] = {str(one.id): str(one.name) for one in sdk.block_storage.volumes(details=False)}
         return owned
