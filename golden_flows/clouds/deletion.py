@@ -231,7 +231,7 @@ def inventory(api: ApiSession) -> dict[str, dict[str, str]]:
             "floating_ip": {str(one.id): str(one.floating_ip_address) for one in sdk.network.ips(project_id=project)},
             "security_group": {str(one.id): str(one.name) for one in sdk.network.security_groups(project_id=project)},
         }
-        # Not every cloud has block storage; the SDK says so, in several ways, only when it is asked for something there.
+        # Not every cloud has block storage; the SDK says so, in two ways, only when it is asked for something there.
         with contextlib.suppress(auth_errors.EndpointNotFound, sdk_errors.ServiceDisabledException):
             owned["volume"] = {str(one.id): str(one.name) for one in sdk.block_storage.volumes(details=False)}
         return owned
