@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -34,6 +35,7 @@ class InteropRun:
         self._run: PreparedRun | None = None
         self._session: Session | None = None
         self._progress: Progress | None = None
+        self._console = plain_console(sys.stdout)
         self._worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
         if self._worker_input is None:
             _quieten(config)
@@ -47,7 +49,8 @@ class InteropRun:
             context = RunContext.loads(self._worker_input[WORKER_KEY])
             self._session = Session.open(context, load_guideline(context.plan.guideline), load_checks())
             return None
-        self._progress = Progress(plain_console(sys.stdout), self._began_s)
+        self._console = plain_console(_own_stdout())
+        self._progress = Progress(self._console, self._began_s)
         try:
             self._run = prepare(self._asked(), self._progress.say)
         except UsageError as error:
@@ -63,8 +66,7 @@ class InteropRun:
         return None
 
     def pytest_sessionstart(self) -> None:
-        if self._session and self._worker_input is None:
-            self._progress = Progress(plain_console(_terminal_stream(self._config)), self._began_s)
+        if self._session and self._progress:
             self._progress.follow(self._session.journal.path)
 
     def _asked(self) -> Asked:
@@ -133,9 +135,9 @@ class InteropRun:
             print(_one_message(error), file=sys.stderr)
             session.exitstatus = ExitCode.INCOMPLETE.value
             return
-        console = plain_console(_terminal_stream(self._config))
-        terminal.render(run, console)
-        console.print(f"\nReports: {_shown(folder)}  ({', '.join(sorted(path.name for path in files.values()))})")
+        terminal.render(run, self._console)
+        names = ", ".join(sorted(path.name for path in files.values()))
+        self._console.print(f"\nReports: {_shown(folder)}  ({names})")
         session.exitstatus = run.exit_code.value
 
 
@@ -161,10 +163,9 @@ def _quieten(config: pytest.Config) -> None:
             config.option.tbstyle = "no"
 
 
-def _terminal_stream(config: pytest.Config) -> Any:
-    """What pytest itself writes to, so that capturing does not swallow the progress."""
-    reporter = config.pluginmanager.getplugin("terminalreporter")
-    return reporter._tw._file if reporter is not None else sys.__stdout__
+def _own_stdout() -> TextIO:
+    """A copy of standard output that pytest's capturing, which swaps the descriptor, does not swallow."""
+    return os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding, errors="replace", buffering=1)
 
 
 def _one_message(error: InteropError) -> str:
