@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from golden_flows.guideline import load_guideline
+from golden_flows.model.guideline import Level
 from golden_flows.model.stage import Point
 
 README = Path(__file__).parent.parent / "README.md"
@@ -18,7 +19,7 @@ def table() -> str:
     for point in Point:
         rows.append(f"| | **{point.value}** | |")
         rows += [
-            f"| {one.id} | {one.stage.title} | {one.title}{'' if one.level.value == 'required' else f' *({one.level.value})*'} |"
+            f"| {one.id} | {one.stage.title} | {one.title}{'' if one.level is Level.REQUIRED else ' *(advisory)*'} |"
             for one in requirements
             if one.stage.point is point
         ]
