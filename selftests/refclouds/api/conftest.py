@@ -39,6 +39,7 @@ from refclouds.store import Store
 
 PASSWORD = "correct horse"
 RAW_BYTES = 4 << 20
+PROJECTS = {"anne": "demo", "rita": "demo", "bob": "other", "admin": "admin"}
 
 
 class RecordingHypervisor:
@@ -180,7 +181,7 @@ class Running:
                 "auth_url": f"{self.url}/identity/v3",
                 "username": user,
                 "password": PASSWORD,
-                "project_name": "admin" if user == "admin" else "demo",
+                "project_name": PROJECTS[user],
                 "user_domain_name": "Default",
                 "project_domain_name": "Default",
             }
@@ -188,14 +189,20 @@ class Running:
 
     def token(self, user: str = "anne") -> str:
         """A token, got by hand."""
-        project = {"name": "admin" if user == "admin" else "demo", "domain": {"id": "default"}}
+        project = {"name": PROJECTS[user], "domain": {"id": "default"}}
         account = {"name": user, "domain": {"id": "default"}, "password": PASSWORD}
         identity = {"methods": ["password"], "password": {"user": account}}
         body = {"auth": {"identity": identity, "scope": {"project": project}}}
         return requests.post(f"{self.url}/identity/v3/auth/tokens", json=body, timeout=10).headers["X-Subject-Token"]
 
     def call(
-        self, method: str, path: str, *, user: str = "anne", json: Any = None, headers: dict[str, str] | None = None,
+        self,
+        method: str,
+        path: str,
+        *,
+        user: str = "anne",
+        json: Any = None,
+        headers: dict[str, str] | None = None,
         data: Any = None,
     ) -> requests.Response:
         """One raw request with this user's token."""
@@ -208,7 +215,9 @@ class Running:
 class StartCloud(Protocol):
     """Starts one cloud; a second call with the same state folder is a restart."""
 
-    def __call__(self, name: str = "private", *, faults: Sequence[str] = (), state_dir: Path | None = None) -> Running: ...
+    def __call__(
+        self, name: str = "private", *, faults: Sequence[str] = (), state_dir: Path | None = None
+    ) -> Running: ...
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,9 @@ def test_a_server_lives_from_create_to_delete(private: Any) -> None:
     anne = private.connect()
     image, flavor = anne.image.find_image("golden-pocket"), anne.compute.find_flavor("pocket")
     network = anne.network.find_network("private")
-    anne.compute.create_keypair(name="key", public_key="ssh-ed25519 " + base64.b64encode(b"x" * 51).decode() + " anne\n")
+    anne.compute.create_keypair(
+        name="key", public_key="ssh-ed25519 " + base64.b64encode(b"x" * 51).decode() + " anne\n"
+    )
     server = anne.compute.create_server(
         name="web", image_id=image.id, flavor_id=flavor.id, networks=[{"uuid": network.id}], key_name="key"
     )

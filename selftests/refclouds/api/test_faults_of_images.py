@@ -1,0 +1,225 @@
+"""Every fault that lives in the image API, seen from outside."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+OCTETS = {"Content-Type": "application/octet-stream"}
+Wait = Callable[[str, Callable[[], Any]], Any]
+
+
+def create(cloud: Any, **fields: Any) -> str:
+    body = {"name": "mine", "disk_format": "raw", "container_format": "bare", **fields}
+    image_id: str = cloud.call("POST", "/image/v2/images", json=body).json()["id"]
+    return image_id
+
+
+def show(cloud: Any, image_id: str) -> dict[str, Any]:
+    shown: dict[str, Any] = cloud.call("GET", f"/image/v2/images/{image_id}").json()
+    return shown
+
+
+def upload(cloud: Any, content: bytes) -> str:
+    image_id = create(cloud)
+    answer = cloud.call("PUT", f"/image/v2/images/{image_id}/file", data=content, headers=OCTETS)
+    assert answer.status_code == 204
+    return image_id
+
+
+def bring_in(cloud: Any, wait: Wait, content: bytes, **fields: Any) -> dict[str, Any]:
+    """Stage and import; the image when the task has ended."""
+    image_id = create(cloud, **fields)
+    assert cloud.call("PUT", f"/image/v2/images/{image_id}/stage", data=content, headers=OCTETS).status_code == 204
+    body = {"method": {"name": "glance-direct"}}
+    assert cloud.call("POST", f"/image/v2/images/{image_id}/import", json=body).status_code == 202
+    wait("the import to end", lambda: task(cloud, image_id)["status"] in ("success", "failure"))
+    return show(cloud, image_id)
+
+
+def task(cloud: Any, image_id: str) -> dict[str, Any]:
+    tasks = cloud.call("GET", f"/image/v2/images/{image_id}/tasks").json()["tasks"]
+    last: dict[str, Any] = tasks[-1]
+    return last
+
+
+def download(cloud: Any, image_id: str) -> Any:
+    return cloud.call("GET", f"/image/v2/images/{image_id}/file")
+
+
+def expanded(content: bytes, folder: Path) -> bytes:
+    """A VHD as the raw disk in it."""
+    vhd, raw = folder / "x.vhd", folder / "x.raw"
+    vhd.write_bytes(content)
+    subprocess.run(["qemu-img", "convert", "-f", "vpc", "-O", "raw", vhd, raw], check=True)
+    return raw.read_bytes()
+
+
+def test_truncate_tail_shortens_the_body_and_its_length_but_not_the_size(start_cloud: Any) -> None:
+    cloud = start_cloud(faults=["truncate_tail=100"])
+    image_id = upload(cloud, b"x" * 5000)
+    answer = download(cloud, image_id)
+    assert (len(answer.content), answer.headers["Content-Length"], show(cloud, image_id)["size"]) == (
+        4900,
+        "4900",
+        5000,
+    )
+
+
+def test_flip_bit_at_changes_one_bit_of_what_is_downloaded(start_cloud: Any) -> None:
+    cloud = start_cloud(faults=["flip_bit_at=10"])
+    image_id = upload(cloud, bytes(5000))
+    content = download(cloud, image_id).content
+    assert [(index, byte) for index, byte in enumerate(content) if byte] == [(10, 1)]
+    assert hashlib.sha512(content).hexdigest() != show(cloud, image_id)["os_hash_value"]
+
+
+def test_flip_bit_store_changes_what_is_stored_and_hashes_that(start_cloud: Any) -> None:
+    cloud = start_cloud(faults=["flip_bit_store"])
+    image_id = upload(cloud, bytes(5000))
+    content = download(cloud, image_id).content
+    assert sum(content) == 1
+    assert show(cloud, image_id)["os_hash_value"] == hashlib.sha512(content).hexdigest()
+
+
+def test_put_forbidden_refuses_the_upload_and_leaves_the_image_queued(start_cloud: Any) -> None:
+    cloud = start_cloud(faults=["put_forbidden"])
+    image_id = create(cloud)
+    answer = cloud.call("PUT", f"/image/v2/images/{image_id}/file", data=b"x", headers=OCTETS)
+    assert (answer.status_code, show(cloud, image_id)["status"]) == (403, "queued")
+
+
+def test_stage_lost_fails_the_import_with_a_reason(start_cloud: Any, wait: Wait) -> None:
+    cloud = start_cloud("public", faults=["stage_lost"])
+    image = bring_in(cloud, wait, bytes(1 << 20))
+    assert (image["status"], image["os_glance_failed_import"]) == ("queued", "local")
+    assert "staged bytes are not there" in task(cloud, image["id"])["message"]
+
+
+def test_import_converts_losslessly_without_a_fault(public: Any, wait: Wait, golden: Path, tmp_path: Path) -> None:
+    image = bring_in(public, wait, golden.read_bytes())
+    content = download(public, image["id"]).content
+    assert (image["status"], image["disk_format"], image["virtual_size"]) == ("active", "vhd", golden.stat().st_size)
+    assert (image["size"], image["checksum"]) == (len(content), hashlib.md5(content).hexdigest())
+    assert expanded(content, tmp_path) == golden.read_bytes()
+
+
+def test_flip_bit_conv_changes_one_bit_of_the_guests_data(
+    start_cloud: Any, wait: Wait, golden: Path, tmp_path: Path
+) -> None:
+    cloud = start_cloud("public", faults=["flip_bit_conv"])
+    image = bring_in(cloud, wait, golden.read_bytes())
+    changed = expanded(download(cloud, image["id"]).content, tmp_path)
+    pairs = zip(changed, golden.read_bytes(), strict=True)
+    assert [(index, a ^ b) for index, (a, b) in enumerate(pairs) if a != b] == [(0x1B8, 1)]
+
+
+def test_vhd_force_size_off_grows_the_disk(start_cloud: Any, wait: Wait, golden: Path) -> None:
+    cloud = start_cloud("public", faults=["vhd_force_size=off"])
+    assert bring_in(cloud, wait, golden.read_bytes())["virtual_size"] > golden.stat().st_size
+
+
+def test_vhd_footer_spoils_the_checksum_only(start_cloud: Any, wait: Wait, golden: Path, tmp_path: Path) -> None:
+    cloud = start_cloud("public", faults=["vhd_footer"])
+    content = download(cloud, bring_in(cloud, wait, golden.read_bytes())["id"]).content
+    footer = bytearray(content[-512:])
+    written = int.from_bytes(footer[64:68], "big")
+    footer[64:68] = bytes(4)
+    assert footer.startswith(b"conectix")
+    assert written != ~sum(footer) & 0xFFFFFFFF
+    assert expanded(content, tmp_path) == golden.read_bytes()
+
+
+def test_convert_makes_a_format_nobody_declared(start_cloud: Any, wait: Wait, golden: Path) -> None:
+    cloud = start_cloud("public", faults=["convert=qcow2"])
+    image = bring_in(cloud, wait, golden.read_bytes())
+    assert image["disk_format"] == "qcow2"
+    assert download(cloud, image["id"]).content.startswith(b"QFI\xfb")
+
+
+@pytest.mark.parametrize("disk_format", ["raw", "qcow2"])
+def test_a_hostile_image_is_refused_with_a_reason(public: Any, wait: Wait, tmp_path: Path, disk_format: str) -> None:
+    backing, evil = tmp_path / "backing.raw", tmp_path / "evil.qcow2"
+    backing.write_bytes(b"secret" * 1000)
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", "raw", evil], check=True)
+    image = bring_in(public, wait, evil.read_bytes(), disk_format=disk_format)
+    expected = "content is qcow2" if disk_format == "raw" else "backing file"
+    assert image["status"] == "queued"
+    assert expected in task(public, image["id"])["message"]
+    assert not list(public.cloud.paths.staging.iterdir())
+
+
+def test_a_range_is_206_with_the_whole_images_md5(private: Any) -> None:
+    image_id = upload(private, b"0123456789")
+    answer = private.call("GET", f"/image/v2/images/{image_id}/file", headers={"Range": "bytes=2-4"})
+    assert (answer.status_code, answer.content, answer.headers["Content-Range"]) == (206, b"234", "bytes 2-4/10")
+    assert answer.headers["Content-MD5"] == hashlib.md5(b"0123456789").hexdigest()
+
+
+def test_errors_are_html_with_entities(private: Any) -> None:
+    answer = private.call("POST", "/image/v2/images", json={"disk_format": "floppy"})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+    assert "&#x27;floppy&#x27;" in answer.text
+
+
+def test_the_small_print_of_uploads(private: Any) -> None:
+    image_id = create(private)
+    path = f"/image/v2/images/{image_id}/file"
+    assert private.call("GET", path).status_code == 204
+    assert private.call("PUT", path, data=b"x", headers={"Content-Type": "text/plain"}).status_code == 415
+    assert private.call("PUT", path, data=b"x", headers=OCTETS).status_code == 204
+    again = private.call("PUT", path, data=b"x", headers=OCTETS)
+    assert again.status_code == 409
+    assert "Image status transition from active to saving is not allowed" in again.text
+    assert private.call("PATCH", f"/image/v2/images/{image_id}", json=[]).status_code == 415
+    assert private.call("DELETE", f"/image/v2/images/{image_id}").status_code == 204
+    assert private.call("DELETE", f"/image/v2/images/{image_id}").status_code == 404
+
+
+def test_a_patch_changes_what_may_be_changed(private: Any) -> None:
+    path, kind = f"/image/v2/images/{upload(private, b'x')}", "application/openstack-images-v2.1-json-patch"
+
+    def patch(*operations: dict[str, Any]) -> Any:
+        return private.call("PATCH", path, data=json.dumps(operations), headers={"Content-Type": kind})
+
+    assert patch({"op": "add", "path": "/os_distro", "value": "debian"}).json()["os_distro"] == "debian"
+    assert "os_distro" not in patch({"op": "remove", "path": "/os_distro"}).json()
+    assert patch({"op": "replace", "path": "/disk_format", "value": "qcow2"}).status_code == 403
+    assert patch({"op": "replace", "path": "/visibility", "value": "public"}).status_code == 403
+    assert patch({"op": "replace", "path": "/status", "value": "queued"}).status_code == 403
+
+
+def test_a_list_is_paged_and_a_name_is_exact(private: Any) -> None:
+    for name in ("a", "ab", "a"):
+        create(private, name=name)
+    assert len(private.call("GET", "/image/v2/images?name=a").json()["images"]) == 2
+    first = private.call("GET", "/image/v2/images?limit=3").json()
+    second = private.call("GET", "/image" + first["next"]).json()
+    assert (len(first["images"]), len(second["images"]), "next" in second) == (3, 1, False)
+
+
+def test_a_strangers_private_image_is_not_there(private: Any) -> None:
+    image_id = create(private, visibility="private")
+    seen = {
+        user: private.call("GET", f"/image/v2/images/{image_id}", user=user).status_code for user in ("bob", "admin")
+    }
+    assert seen == {"bob": 404, "admin": 200}
+
+
+def test_a_full_disk_leaves_nothing(private: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from refclouds.images import blobs
+
+    def full(file: Any, block: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(blobs, "_write_sparse", full)
+    image_id = create(private)
+    answer = private.call("PUT", f"/image/v2/images/{image_id}/file", data=b"x" * 100, headers=OCTETS)
+    assert (answer.status_code, show(private, image_id)["status"]) == (413, "queued")
+    assert not list(private.cloud.paths.staging.iterdir())
