@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,10 @@ from openstack import exceptions as sdk_errors
 from golden_flows.clouds.config import CloudConfig
 from golden_flows.errors import CloudError, InteropError, Unsupported, UsageError, shorten
 from golden_flows.journal import Journal
+
+# Without a handler Python prints on stderr what keystoneauth tried before it raised; the exception says it better.
+for _name in ("keystoneauth", "openstack"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 SECRET_AUTH_KEYS = ("password", "token", "application_credential_secret", "passcode", "client_secret")
 
@@ -121,20 +126,23 @@ def reason_of(response: requests.Response) -> str:
     return ""
 
 
+_NO_ENDPOINT = (auth_errors.CatalogException, sdk_errors.EndpointNotFound, sdk_errors.ServiceDisabledException)
+
+
 def explain(error: Exception, config: CloudConfig, auth_url: str, doing: str) -> InteropError:
     """Our error for one of the libraries'. Names cloud, URL and remedy."""
     cloud = f"cloud {config.name!r}"
     chain = _chain(error)
     if isinstance(error, auth_errors.Unauthorized):
         return UsageError(
-            f"{cloud}: {auth_url} refused the user name or password",
+            f"{cloud}: {auth_url} refused the user name, the password or the project",
             f"check 'auth:' of {config.name!r} in {config.source_file}",
         )
     transport = _transport_problem(chain)
     if transport:
         what, remedy = transport
         return CloudError(f"{cloud}: {what} ({_url_of(chain) or auth_url}), while {doing}", remedy)
-    if isinstance(error, (auth_errors.CatalogException, sdk_errors.EndpointNotFound)):
+    if isinstance(error, _NO_ENDPOINT):
         where = f" in region {config.region!r}" if config.region else ""
         return CloudError(
             f"{cloud}: its catalogue lacks an endpoint{where}, while {doing}: {shorten(str(error), 200)}",
@@ -173,6 +181,8 @@ def _transport_problem(chain: list[BaseException]) -> tuple[str, str] | None:
     hit = any(isinstance(one, kinds) and not isinstance(one, requests.HTTPError) for one in chain)
     if not hit and "Unable to establish connection" not in text:
         return None
+    if "wrong version number" in text.lower().replace("_", " "):
+        return "it does not speak TLS", "write http:// if the API has no TLS"
     if any(isinstance(one, (auth_errors.SSLError, requests.exceptions.SSLError)) for one in chain):
         return "its TLS certificate is not trusted or does not match", "set 'cacert:' to the authority's file"
     if any(word in text for word in ("NameResolutionError", "Name or service not known", "name resolution")):
