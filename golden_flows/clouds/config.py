@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 import yaml
 from keystoneauth1 import exceptions as auth_errors
 from openstack import exceptions as sdk_errors
-from openstack import warnings as os_warnings
 from openstack.config import OpenStackConfig, loader
 
 from golden_flows.errors import UsageError, shorten
@@ -129,10 +127,7 @@ def _read_entry(name: str, source: OpenStackConfig) -> CloudConfig:
     if not isinstance(interop, Mapping):
         raise UsageError(f"{file}: cloud {name!r}: 'interop' is not a table")
     try:
-        with warnings.catch_warnings():
-            # Nothing that a deployer could change: the SDK warns of the end of its own InfluxDB support.
-            warnings.simplefilter("ignore", os_warnings.OpenStackDeprecationWarning)
-            region = source.get_one(name)
+        region = source.get_one(name)
     except auth_errors.MissingRequiredOptions as error:
         missing = ", ".join(str(option.dest) for option in error.options)
         raise UsageError(f"{file}: cloud {name!r} lacks {missing}", f"add it under 'clouds: {name}: auth:'") from error
