@@ -10,6 +10,8 @@ APP_PORT = 8080
 CLOSED_PORT = 8081
 """Something listens here too, and no security group opens it."""
 PAYLOAD_BYTES = 16 * 1024 * 1024
+"""About; 16 blocks of random bytes, numbered, because an emulated guest makes random bytes slowly."""
+_BLOCK_BYTES = 1024 * 1024
 PAYLOAD_PATH = "/srv/anne/www/payload"
 NONCE_PATH = "/srv/anne/www/nonce"
 
@@ -30,7 +32,9 @@ serve {APP_PORT}
 serve {CLOSED_PORT}
 APP
 chmod 755 /srv/anne/start
-head -c {PAYLOAD_BYTES} /dev/urandom > {PAYLOAD_PATH}
+head -c {_BLOCK_BYTES} /dev/urandom > /srv/anne/block
+n=0; while [ $n -lt {PAYLOAD_BYTES // _BLOCK_BYTES} ]; do echo $n; cat /srv/anne/block; n=$((n+1)); done > {PAYLOAD_PATH}
+rm /srv/anne/block
 [ -e /etc/rc.local ] || printf '#!/bin/sh\\n' > /etc/rc.local
 printf '[ -x /srv/anne/start ] && /srv/anne/start\\n' >> /etc/rc.local
 chmod 755 /etc/rc.local
