@@ -52,15 +52,19 @@ class RecordingHypervisor:
         self.started: list[GuestSpec] = []
         self.running: set[str] = set()
         self.log: list[str] = []
+        self.images: list[Path] = []
         self.refuse_start = False
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def create_disk(self, image: Path, image_format: DiskFormat, disk: Path, size_bytes: int) -> DiskFormat:
         await self.gate.wait()
+        self.images.append(image)
         subprocess.run(["qemu-img", "convert", "-f", image_format, "-O", "raw", image, disk], check=True)
         with disk.open("r+b") as file:
-            file.truncate(max(size_bytes and RAW_BYTES * 2, disk.stat().st_size))
+            # A running guest writes: its disk is not its image any more.
+            file.seek(2 << 20)
+            file.write(b"written by the guest")
         return "raw"
 
     async def start(self, spec: GuestSpec) -> None:
