@@ -35,6 +35,8 @@ class Asked:
     """``CLOUD:FAULT[=VALUE]``."""
     results_root: Path = Path("interop-results")
     guideline: str = "2026.11"
+    install: bool = False
+    """Let reference clouds install missing Debian packages by sudo (root installs them anyway)."""
 
 
 @dataclass
@@ -84,7 +86,9 @@ def prepare(asked: Asked, say: Say) -> PreparedRun:
     try:
         if to_start:
             say(f"starting reference clouds: {', '.join(to_start)}")
-            started = reference_clouds.start(to_start, state_root=workspace.scratch, faults=faults, say=say)
+            started = reference_clouds.start(
+                to_start, state_root=workspace.scratch, faults=faults, install=asked.install, say=say
+            )
         plan = Plan(cells, tuple(one.id for one in guideline.requirements if one.id in checks), guideline.version)
         files = tuple(cloud.clouds_yaml for cloud in started)
         context = RunContext(workspace.run_id, workspace.results, workspace.scratch, plan, files)

@@ -63,11 +63,13 @@ def start(
     *,
     state_root: Path,
     faults: Mapping[str, Sequence[str]],
+    install: bool = False,
     say: Callable[[str], None],
 ) -> list[ReferenceCloud]:
     """Start these clouds side by side and wait until all are ready.
 
-    ``faults`` holds fault arguments by cloud name. ``say`` gets their progress lines.
+    ``faults`` holds fault arguments by cloud name; ``install`` lets them install missing programs by sudo; ``say``
+    gets their progress lines.
     Raises ``UsageError`` (missing program, unknown fault) or ``CloudError``; then none is left running.
     """
     started: list[ReferenceCloud] = []
@@ -76,7 +78,7 @@ def start(
 
     def run(name: str) -> None:
         try:
-            cloud = _start_one(name, state_root / name, faults.get(name, ()), say)
+            cloud = _start_one(name, state_root / name, faults.get(name, ()), install, say)
         except Exception as error:  # carried to the caller's thread
             with lock:
                 errors.append(error)
@@ -99,8 +101,10 @@ def start(
     return sorted(started, key=lambda cloud: names.index(cloud.name))
 
 
-def _start_one(name: str, state: Path, faults: Sequence[str], say: Callable[[str], None]) -> ReferenceCloud:
-    arguments = ["up", name, "--state-dir", str(state), "--until-eof"]
+def _start_one(
+    name: str, state: Path, faults: Sequence[str], install: bool, say: Callable[[str], None]
+) -> ReferenceCloud:
+    arguments = ["up", name, "--state-dir", str(state), "--until-eof", *(["--install"] if install else [])]
     for fault in faults:
         arguments += ["--fault", fault]
     process = subprocess.Popen(
@@ -136,8 +140,9 @@ def _relay(process: subprocess.Popen[str], tail: list[str], say: Callable[[str],
     for line in process.stderr or ():
         tail.append(line.rstrip())
         del tail[:-40]
-        if line.startswith("["):
-            say(line.rstrip())
+        _, bracket, told = line.partition("] ")  # "[  1.2 s] private: ready"; the run has a clock of its own
+        if bracket and line.startswith("["):
+            say(told.rstrip())
 
 
 def start_error(name: str, code: int, tail: Sequence[str]) -> Exception:

@@ -36,6 +36,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--guideline", default=CURRENT, metavar="DATE", help="which guideline to judge by (default: %(default)s)"
     )
+    group.addoption(
+        "--install",
+        action="store_true",
+        help="let reference clouds install missing Debian packages by sudo (root installs them without being told)",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

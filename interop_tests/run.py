@@ -74,7 +74,9 @@ class InteropRun:
         src, dst = split_names(option("--src")), split_names(option("--dst"))
         if not src or not dst:
             raise UsageError("both --src and --dst are needed", "for example: --src private --dst public")
-        return Asked(src, dst, tuple(option("--fault")), Path(option("--results")), option("--guideline"))
+        return Asked(
+            src, dst, tuple(option("--fault")), Path(option("--results")), option("--guideline"), option("--install")
+        )
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

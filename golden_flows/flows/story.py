@@ -33,7 +33,7 @@ serve {CLOSED_PORT}
 APP
 chmod 755 /srv/anne/start
 head -c {_BLOCK_BYTES} /dev/urandom > /srv/anne/block
-n=0; while [ $n -lt {PAYLOAD_BYTES // _BLOCK_BYTES} ]; do echo $n; cat /srv/anne/block; n=$((n+1)); done > {PAYLOAD_PATH}
+for n in $(seq {PAYLOAD_BYTES // _BLOCK_BYTES}); do echo $n; cat /srv/anne/block; done > {PAYLOAD_PATH}
 rm /srv/anne/block
 [ -e /etc/rc.local ] || printf '#!/bin/sh\\n' > /etc/rc.local
 printf '[ -x /srv/anne/start ] && /srv/anne/start\\n' >> /etc/rc.local

@@ -341,12 +341,12 @@ def test_socks_refuses_the_clouds_own_addresses() -> None:
 def test_clouds_yaml_is_private_and_holds_three_users(tmp_path: Path) -> None:
     chosen = profile.find("private")
     entries = clouds_file.new_entries("private")
-    path = clouds_file.write(
-        tmp_path, entries, chosen, clouds_file.Access("http://127.0.0.1:1", "socks5h://127.0.0.1:2")
-    )
+    access = clouds_file.Access("http://127.0.0.1:1", "socks5h://127.0.0.1:2")
+    path = clouds_file.write(tmp_path, entries, chosen, access, {"active_faults": ["nd_empty"]})
     clouds = yaml.safe_load(path.read_text())["clouds"]
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(clouds) == ["private", "private-admin", "private-reader"]
     assert len({cloud["auth"]["password"] for cloud in clouds.values()}) == 3
     assert clouds["private"]["interop"]["access"] == {"socks": "socks5h://127.0.0.1:2"}
+    assert clouds["private"]["interop"]["active_faults"] == ["nd_empty"]
     assert entries[0].account.password not in repr(entries)
