@@ -111,8 +111,8 @@ def _nothing_kept_raw(facts: Facts, imported: ImportFacts) -> Said:
     probe: PutProbe | None = imported.probe
     if imported.final_status != "active" or imported.stored_disk_format is None or probe is None:
         return NotObserved("no upload was seen that the cloud keeps as it was sent")
-    if probe.put_status == 403 and not facts.dst.legacy_put:
-        return NotApplicable(f"{converted}, and the profile says legacy_put = false (PUT answered 403)")
+    if probe.put_status == 403:  # whether it may be closed is IM-5's question
+        return NotApplicable(f"{converted}, and PUT answered 403: this cloud keeps no image as it was sent")
     if probe.image_status == "active" and probe.disk_format is not None:
         return NotApplicable(f"{converted}, and the image sent by PUT to {probe.disk_format}")
     return NotObserved(f"{converted}, and PUT answered {probe.put_status} (see IM-5)")

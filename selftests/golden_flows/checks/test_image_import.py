@@ -119,8 +119,10 @@ def test_nothing_kept_raw_is_not_applicable_only_with_proof() -> None:
     assert "vhd" in converted.proof
     assert isinstance(said("IM-9", with_import(probe=None)), NotObserved)
     refused = with_probe(put_status=403, image_status="queued")
-    assert isinstance(said("IM-9", refused), NotObserved)
-    assert isinstance(said("IM-9", replace(refused, dst=replace(refused.dst, legacy_put=False))), NotApplicable)
+    assert isinstance(said("IM-9", refused), NotApplicable)
+    assert failing(refused) == {"IM-5"}
+    broken = with_probe(put_status=500, image_status="queued")
+    assert isinstance(said("IM-9", broken), NotObserved)
 
 
 def test_healthy_probe_alone_is_enough() -> None:
