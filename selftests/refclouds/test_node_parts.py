@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from golden_images.manifest import GoldenImage
 from metadata_shims.instance import Instance
 from refclouds import clouds_file, hypervisors, kvm, profile, qemu_command
 from refclouds.errors import UsageError
@@ -157,7 +158,8 @@ def test_every_hypervisor_can_be_found() -> None:
 
 def test_a_closed_kvm_is_not_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kvm, "DEVICE", tmp_path / "kvm")
-    verdict = kvm.probe(tmp_path / "image", tmp_path)
+    image = GoldenImage("pocket", tmp_path / "image", "", "6.1", {}, "")
+    verdict = kvm.probe(image, tmp_path)
     assert not verdict.usable
     assert "there is no" in verdict.detail
 

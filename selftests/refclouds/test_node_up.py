@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import golden_images
+import platformdirs
 import psutil
 import pytest
-from refclouds import host, programs
+from refclouds import host, kvm, programs
 from refclouds.errors import UsageError
 
 UP = [sys.executable, "-m", "refclouds", "up"]
@@ -154,3 +156,11 @@ def test_two_clouds_do_not_share_a_state_folder(launcher: subprocess.Popen[str],
     code, lines = _refused("private", "--state-dir", str(tmp_path / "state"))
     assert code == 3
     assert "already" in lines[0]
+
+
+@pytest.mark.qemu
+def test_the_probe_for_kvm_hears_a_kernel_where_one_runs() -> None:
+    """Under TCG, with patience: a probe that nothing can pass would look the same as a host without KVM."""
+    _needs()
+    image = golden_images.ensure("pocket", platformdirs.user_cache_path("golden-flows"), lambda line: None)
+    assert kvm.speaks(image, accel="tcg", limit_s=30).usable
