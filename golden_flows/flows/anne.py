@@ -7,6 +7,7 @@ installs PV drivers, runs user data; she logs in, her app answers, and at the en
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.evidence import read_cloud_evidence
 from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.records import ImageRef
-from golden_flows.errors import CloudError, GuestError, InteropError, UsageError
+from golden_flows.errors import CloudError, GuestError, InteropError, UsageError, WaitTimeout
 from golden_flows.flows.golden_flow import StageFunction, StageStopped
 from golden_flows.flows.instance import SSH_PORT, Instance, Request
 from golden_flows.flows.story import (
@@ -47,7 +48,7 @@ from golden_flows.model.facts import (
     UserDataFacts,
 )
 from golden_flows.model.stage import Stage
-from golden_flows.waiting import Deadline
+from golden_flows.waiting import Deadline, wait_for
 
 TRANSFER_TIMEOUT_S = 3600.0
 CLEANUP_TIMEOUT_S = 120.0
@@ -255,6 +256,10 @@ class Anne:
     def secondary_nic(self) -> None:
         """The second NIC, configured by MAC from network_data."""
         self._stage = Stage.SECONDARY_NIC
+        boot = self._booted()
+        for port in boot.ports[1:]:
+            if boot.report and boot.report.link(port.mac) is None:
+                raise StageStopped(f"the guest has no NIC for port {port.mac} on {port.network}")
 
     def pv_drivers(self) -> None:
         """Paravirtual drivers: devices before and after, as the agent saw them."""
@@ -272,6 +277,7 @@ class Anne:
         guest = self._abroad()
         login = guest.login
         self._say("logging in")
+        self._wait_for_sshd(guest)
         attempts = [self._attempt("key", key=login.key)] if login.key else []
         if login.password:
             attempts.append(self._attempt("password", password=login.password))
@@ -292,6 +298,15 @@ class Anne:
         if not accepted:
             reasons = "; ".join(f"{one.method}: {one.error or 'refused'}" for one in attempts[: len(login.asked)])
             raise StageStopped(f"no way to log in ({reasons or 'the cloud offers none'})")
+
+    def _wait_for_sshd(self, guest: Instance) -> None:
+        """The agent reports before sshd starts; a try that comes too early would say nothing of either."""
+        with contextlib.suppress(WaitTimeout):
+            wait_for(
+                "sshd",
+                lambda: probe_port(guest.address, SSH_PORT, guest.cloud.profile.access),
+                deadline=Deadline.after(SHELL_TIMEOUT_S),
+            )
 
     def user_data(self) -> None:
         """User data ran once; a reboot does not run it again."""
