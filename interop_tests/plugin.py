@@ -50,6 +50,11 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         return None
     from interop_tests.run import InteropRun
 
+    if config.getoption("numprocesses", None):
+        if config.option.dist == "no":
+            config.option.dist = "loadgroup"  # the checks of a pair share one story, so they stay together
+        if config.option.maxworkerrestart is None:
+            config.option.maxworkerrestart = "0"  # what a lost worker has not judged is lost: the run is incomplete
     run = InteropRun(config)
     code = run.begin()
     if code is None:
