@@ -50,16 +50,24 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         return None
     from interop_tests.run import InteropRun
 
-    if config.getoption("numprocesses", None):
-        if config.option.dist == "no":
-            config.option.dist = "loadgroup"  # the checks of a pair share one story, so they stay together
-        if config.option.maxworkerrestart is None:
-            config.option.maxworkerrestart = "0"  # what a lost worker has not judged is lost: the run is incomplete
+    _keep_pairs_together(config)
     run = InteropRun(config)
     code = run.begin()
     if code is None:
         config.pluginmanager.register(run, "golden-flows-run")
     return code
+
+
+def _keep_pairs_together(config: pytest.Config) -> None:
+    """With pytest-xdist: the checks of a pair share one story, so one worker tells it."""
+    if hasattr(config, "workerinput") or not (config.getoption("numprocesses", None) or config.getoption("tx", None)):
+        return
+    if config.option.dist == "each":
+        raise pytest.UsageError("--dist each would tell every story once per worker: leave it out")
+    if config.option.dist in ("no", "load", "worksteal"):  # pytest-xdist says "load" for -n; it may come before us
+        config.option.dist = "loadgroup"
+    if config.option.maxworkerrestart is None:
+        config.option.maxworkerrestart = "0"  # what a lost worker has not judged is lost: the run is incomplete
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
