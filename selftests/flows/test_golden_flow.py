@@ -20,6 +20,9 @@ def test_private_to_public_is_certified(tmp_path: Path) -> None:
     assert result.by_outcome("not-applicable") <= {"AU-1"}, result.explain()
     for name in ("junit.xml", "matrix.html", "matrix.md", "allure-results"):
         assert (result.folder / name).exists()
+    kept = b"".join(path.read_bytes() for path in result.folder.rglob("*") if path.is_file())
+    for secret in (b"PRIVATE KEY", b"mkdir -p /srv/anne", b'"admin_pass":', b"gAAAA"):
+        assert secret not in kept, "user data, keys and tokens stay out of results"
 
 
 @dataclass(frozen=True)
