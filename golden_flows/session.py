@@ -12,8 +12,10 @@ from typing import Any
 from golden_flows.clouds.cloud import Cloud, connect
 from golden_flows.clouds.config import CloudConfig, load_clouds
 from golden_flows.errors import CleanupError, InteropError
-from golden_flows.flows.anne import CLEANUP_TIMEOUT_S, Anne, Setting, SourceImage
+from golden_flows.flows.anne import Anne
 from golden_flows.flows.golden_flow import GoldenFlow
+from golden_flows.flows.home import SourceImage
+from golden_flows.flows.setting import CLEANUP_TIMEOUT_S, Setting
 from golden_flows.journal import Journal
 from golden_flows.judging import judge
 from golden_flows.ledger import Ledger

@@ -65,13 +65,13 @@ def import_from_spool(
         progress=progress,
     )
     peaks = [one for one in (spooled.rss_peak_bytes, memory.peak_bytes()) if one is not None]
-    befores = [one for one in (spooled.rss_before_bytes, before) if one is not None]
+    readings_before = [one for one in (spooled.rss_before_bytes, before) if one is not None]
     transferred = TransferFacts(
         moved_bytes=imported.sent_bytes,
         seconds=spooled.seconds + time.monotonic() - began_s,
         chunk_bytes=CHUNK_BYTES,
         workers=1,
-        rss_before_bytes=min(befores, default=None),
+        rss_before_bytes=min(readings_before, default=None),
         rss_peak_bytes=max(peaks, default=None),
     )
     return transferred, imported

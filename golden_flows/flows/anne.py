@@ -7,38 +7,37 @@ installs PV drivers, runs user data; she logs in, her app answers, and at the en
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from golden_flows.agents import load_agent
 from golden_flows.clouds import disk_image, mover
-from golden_flows.clouds.cloud import Cloud
-from golden_flows.clouds.evidence import read_cloud_evidence
 from golden_flows.clouds.mover import Spooled
-from golden_flows.clouds.records import ImageRef
-from golden_flows.errors import CloudError, GuestError, InteropError, UsageError
+from golden_flows.errors import InteropError, WaitTimeout
+from golden_flows.flows import home
 from golden_flows.flows.golden_flow import StageFunction, StageStopped
-from golden_flows.flows.instance import SSH_PORT, Instance, Request
-from golden_flows.flows.story import (
-    APP_PORT,
-    CLOSED_PORT,
-    PAYLOAD_PATH,
-    UserData,
-    user_data_abroad,
-    user_data_at_home,
+from golden_flows.flows.home import SourceImage
+from golden_flows.flows.instance import SSH_PORT, Instance
+from golden_flows.flows.record import Record
+from golden_flows.flows.setting import (
+    CLEANUP_TIMEOUT_S,
+    SHELL_TIMEOUT_S,
+    TRANSFER_TIMEOUT_S,
+    Setting,
+    request,
 )
+from golden_flows.flows.story import APP_PORT, CLOSED_PORT, PAYLOAD_PATH, UserData, user_data_abroad
 from golden_flows.guests.ssh import KeyPair, generate_key, try_login
 from golden_flows.guests.tcp import http_get, probe_port
-from golden_flows.journal import Journal
 from golden_flows.model.cloud import Pair
 from golden_flows.model.facts import (
     ApplicationFacts,
     AuthFacts,
     BootFacts,
-    ExportFacts,
     Facts,
     GuestFiles,
     Leftover,
@@ -47,32 +46,7 @@ from golden_flows.model.facts import (
     UserDataFacts,
 )
 from golden_flows.model.stage import Stage
-from golden_flows.waiting import Deadline
-
-TRANSFER_TIMEOUT_S = 3600.0
-CLEANUP_TIMEOUT_S = 120.0
-SHELL_TIMEOUT_S = 40.0
-PROGRESS_EVERY_BYTES = 512 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Where a story is told."""
-
-    src: Cloud
-    dst: Cloud
-    journal: Journal
-    scratch: Path
-    run_id: str
-
-
-@dataclass
-class SourceImage:
-    """What one source cloud gave: made once, shared by every cell with that source in this process."""
-
-    spooled: Spooled | None = None
-    boot: BootFacts | None = None
-    payload_sha256: str = ""
+from golden_flows.waiting import Deadline, wait_for
 
 
 class Anne:
@@ -83,13 +57,11 @@ class Anne:
         self._source = source
         self._key: KeyPair = generate_key()
         self._user_data: UserData = user_data_abroad()
-        self._home: Instance | None = None
         self._guest: Instance | None = None
-        self._stage = Stage.EXPORT
         self._inventory_before: dict[str, dict[str, dict[str, str]]] = {}
-        self.facts = Facts(
-            pair=Pair(setting.src.name, setting.dst.name), src=setting.src.profile, dst=setting.dst.profile
-        )
+        pair = Pair(setting.src.name, setting.dst.name)
+        self._record = Record(setting.journal, pair)
+        self.facts = Facts(pair=pair, src=setting.src.profile, dst=setting.dst.profile)
 
     def stages(self) -> Mapping[Stage, StageFunction]:
         return {
@@ -112,80 +84,39 @@ class Anne:
 
     def export(self) -> None:
         """Anne's instance runs on the source with her app; its disk is snapshot and exported as RAW."""
-        self._stage = Stage.EXPORT
+        self._record.stage = Stage.EXPORT
         self._take_inventory()
         if self._source.spooled is None:
-            self._boot_at_home()
-            self._export_from_home()
+            home.bring_out(self._at, self._source, self._record, self._key)
         if self._source.spooled:
             self.facts = replace(self.facts, source_boot=self._source.boot, export=self._source.spooled.facts)
-        damage = _damage(self.facts.export) if self.facts.export else "nothing was exported"
-        if damage:
+        if damage := home.damage(self.facts.export):
             raise StageStopped(damage)
-
-    def _boot_at_home(self) -> None:
-        home, user_data = self._at.src, user_data_at_home()
-        self._say(f"booting Anne's instance on {home.name}")
-        instance = self._instance(home)
-        request = self._request(home, self._image_at_home(), user_data, "anne-home")
-        deadline = Deadline.after(home.profile.boot_timeout_s)
-        facts = instance.testimony(instance.launch(request, deadline), deadline)
-        self._keep(f"{home.name}.anne-home.console.log", facts.console, f"{home.name} os-getConsoleOutput")
-        self._source.boot = facts
-        self.facts = replace(self.facts, source_boot=facts)
-        if facts.report is None:
-            raise CloudError(
-                f"Anne's instance never came up at home: server {facts.server_id} on {home.name!r} is {facts.status}"
-                + (f" ({facts.fault})" if facts.fault else ""),
-                "the source cloud must run its own image before a pair can be judged; see its console in the evidence",
-            )
-        with instance.shell(facts.report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
-            payload = shell.run(f"sync; sha256sum {PAYLOAD_PATH}", timeout_s=60.0)
-            if payload.exit_code:
-                raise GuestError(
-                    f"Anne's app was not installed at home: exit code {payload.exit_code} from her payload's sha256sum",
-                    "look at the source console in the evidence for what her user data said",
-                )
-            self._source.payload_sha256 = payload.stdout.split()[0].decode("ascii", "replace")
-        self._home = instance
-
-    def _export_from_home(self) -> None:
-        home = self._at.src
-        if self._home is None:
-            raise InteropError("nothing runs at home")
-        deadline = Deadline.after(TRANSFER_TIMEOUT_S)
-        self._say(f"snapshot on {home.name}")
-        image_id = home.snapshot(self._home.server_id, "anne-export", deadline)
-        self._say(f"exporting from {home.name}")
-        spool = self._at.scratch / f"{home.name}.raw"
-        self._source.spooled = mover.export_to_spool(
-            home, image_id, spool, deadline=deadline, progress=self._progress("exported")
-        )
 
     # -- on the way
 
     def transfer(self) -> None:
         """The bytes go over in bounded memory: one sparse spool per source, one upload per destination."""
-        self._stage = Stage.TRANSFER
+        self._record.stage = Stage.TRANSFER
         spooled = self._spooled()
-        self._say(f"importing into {self._at.dst.name}")
+        self._record.say(f"importing into {self._at.dst.name}")
         transferred, imported = mover.import_from_spool(
             spooled,
             self._at.dst,
             name="anne",
             properties=self._image_properties(),
             deadline=Deadline.after(TRANSFER_TIMEOUT_S),
-            progress=self._progress("uploaded"),
+            progress=self._record.progress("uploaded"),
         )
         self.facts = replace(self.facts, transfer=transferred, imported=imported)
 
     def import_(self) -> None:
         """The destination's Glance takes the image in; beside it, the legacy way is probed with a small image."""
-        self._stage = Stage.IMPORT
+        self._record.stage = Stage.IMPORT
         imported = self.facts.imported
         if imported is None:
             raise InteropError("nothing was imported")
-        self._say("probing the legacy upload")
+        self._record.say("probing the legacy upload")
         imported = replace(imported, probe=self._at.dst.put_probe(Deadline.after(60.0)))
         self.facts = replace(self.facts, imported=imported)
         if imported.final_status != "active" or not imported.image_id:
@@ -193,11 +124,11 @@ class Anne:
 
     def conversion(self) -> None:
         """The image as the destination stores it now, read back and expanded to RAW."""
-        self._stage = Stage.CONVERSION
+        self._record.stage = Stage.CONVERSION
         spooled, imported = self._spooled(), self.facts.imported
         if imported is None or imported.image_id is None:
             raise InteropError("nothing was imported")
-        self._say(f"reading the converted image back from {self._at.dst.name}")
+        self._record.say(f"reading the converted image back from {self._at.dst.name}")
         path = self._at.scratch / f"{self.facts.pair.id}.stored"
         try:
             stored = self._at.dst.download_to(imported.image_id, path, deadline=Deadline.after(TRANSFER_TIMEOUT_S))
@@ -208,28 +139,30 @@ class Anne:
         finally:
             path.unlink(missing_ok=True)
         facts = disk_image.conversion_facts("raw", spooled.facts, stored, expansion)
-        self._keep_bytes("stored.head.bin", facts.head, f"{self._at.dst.name} first 4 KiB of the stored image")
-        self._keep_bytes("stored.footer.bin", facts.footer, f"{self._at.dst.name} last 512 bytes of the stored image")
+        self._record.keep_bytes("stored.head.bin", facts.head, f"{self._at.dst.name} first 4 KiB of the stored image")
+        self._record.keep_bytes(
+            "stored.footer.bin", facts.footer, f"{self._at.dst.name} last 512 bytes of the stored image"
+        )
         self.facts = replace(self.facts, conversion=facts)
 
     # -- abroad
 
     def boot(self) -> None:
         """Anne's image boots on the destination with all its NICs, and its agent reports."""
-        self._stage = Stage.BOOT
+        self._record.stage = Stage.BOOT
         abroad, imported = self._at.dst, self.facts.imported
         if imported is None or imported.image_id is None:
             raise InteropError("nothing was imported")
-        self._say(f"booting on {abroad.name}")
-        self._guest = self._instance(abroad)
+        self._record.say(f"booting on {abroad.name}")
+        self._guest = Instance(abroad, self._at.journal, self._at.run_id, self._record.say)
         deadline = Deadline.after(abroad.profile.boot_timeout_s)
-        request = self._request(abroad, abroad.show_image(imported.image_id), self._user_data, "anne")
-        facts = self._guest.launch(request, deadline)
+        asked = request(abroad, abroad.show_image(imported.image_id), "anne", self._user_data, self._key)
+        facts = self._guest.launch(asked, deadline)
         self.facts = replace(self.facts, boot=facts)
         if facts.status == "ACTIVE":
             facts = self._guest.testimony(facts, deadline)
         self.facts = replace(self.facts, boot=facts)
-        self._keep(f"{abroad.name}.anne.console.log", facts.console, f"{abroad.name} os-getConsoleOutput")
+        self._record.keep(f"{abroad.name}.anne.console.log", facts.console, f"{abroad.name} os-getConsoleOutput")
         if facts.status != "ACTIVE":
             raise StageStopped(f"server is {facts.status}: {facts.fault or 'no fault message'}")
         if facts.report is None:
@@ -237,41 +170,46 @@ class Anne:
 
     def primary_nic(self) -> None:
         """DHCP on the first NIC: what the guest says it got."""
-        self._stage = Stage.PRIMARY_NIC
+        self._record.stage = Stage.PRIMARY_NIC
         report = self._booted().report
         if report and not report.leases:
             raise StageStopped("the guest got no DHCP lease")
 
     def metadata(self) -> None:
         """The agent reached a configuration channel."""
-        self._stage = Stage.METADATA
+        self._record.stage = Stage.METADATA
         report = self._booted().report
         if report:
             served = json.dumps(dict(report.network_data), indent=1)
-            self._keep("network_data.json", served, "guest agent, as served", "application/json")
+            self._record.keep("network_data.json", served, "guest agent, as served", "application/json")
             if not any(channel.present for channel in report.channels):
                 raise StageStopped("the guest agent found no configuration channel")
 
     def secondary_nic(self) -> None:
         """The second NIC, configured by MAC from network_data."""
-        self._stage = Stage.SECONDARY_NIC
+        self._record.stage = Stage.SECONDARY_NIC
+        boot = self._booted()
+        for port in boot.ports[1:]:
+            if boot.report and boot.report.link(port.mac) is None:
+                raise StageStopped(f"the guest has no NIC for port {port.mac} on {port.network}")
 
     def pv_drivers(self) -> None:
         """Paravirtual drivers: devices before and after, as the agent saw them."""
-        self._stage = Stage.PV_DRIVERS
+        self._record.stage = Stage.PV_DRIVERS
         report = self._booted().report
         if report:
             lines = [f"before: {link.name} {link.mac} {link.driver}" for link in report.links_before_drivers]
             lines += [f"after:  {link.name} {link.mac} {link.driver} {link.state}" for link in report.links]
             lines += [f"root:   {report.block.root_device} {report.block.root_driver}"]
-            self._keep("devices.txt", "\n".join(lines), "guest agent, sysfs")
+            self._record.keep("devices.txt", "\n".join(lines), "guest agent, sysfs")
 
     def auth(self) -> None:
         """Anne logs in the way she asked for; others do not."""
-        self._stage = Stage.AUTH
+        self._record.stage = Stage.AUTH
         guest = self._abroad()
         login = guest.login
-        self._say("logging in")
+        self._record.say("logging in")
+        self._wait_for_sshd(guest)
         attempts = [self._attempt("key", key=login.key)] if login.key else []
         if login.password:
             attempts.append(self._attempt("password", password=login.password))
@@ -293,11 +231,20 @@ class Anne:
             reasons = "; ".join(f"{one.method}: {one.error or 'refused'}" for one in attempts[: len(login.asked)])
             raise StageStopped(f"no way to log in ({reasons or 'the cloud offers none'})")
 
+    def _wait_for_sshd(self, guest: Instance) -> None:
+        """The agent reports before sshd starts; a try that comes too early would say nothing of either."""
+        with contextlib.suppress(WaitTimeout):
+            wait_for(
+                "sshd",
+                lambda: probe_port(guest.address, SSH_PORT, guest.cloud.profile.access),
+                deadline=Deadline.after(SHELL_TIMEOUT_S),
+            )
+
     def user_data(self) -> None:
         """User data ran once; a reboot does not run it again."""
-        self._stage = Stage.USER_DATA
+        self._record.stage = Stage.USER_DATA
         guest, boot = self._abroad(), self._booted()
-        self._say("rebooting")
+        self._record.say("rebooting")
         after, error = None, ""
         try:
             guest.cloud.reboot(guest.server_id, soft=True)
@@ -306,7 +253,7 @@ class Anne:
             after = again.report
             error = "" if after else "the guest did not report again after a reboot"
             name = f"{guest.cloud.name}.anne.after-reboot.console.log"
-            self._keep(name, again.console, f"{guest.cloud.name} os-getConsoleOutput")
+            self._record.keep(name, again.console, f"{guest.cloud.name} os-getConsoleOutput")
         except InteropError as trouble:
             error = str(trouble)
         self.facts = replace(
@@ -322,13 +269,15 @@ class Anne:
 
     def application(self) -> None:
         """Her app answers from outside with the nonce of this launch; what was not opened is closed."""
-        self._stage = Stage.APPLICATION
+        self._record.stage = Stage.APPLICATION
         guest = self._abroad()
         access = guest.cloud.profile.access
-        self._say("asking Anne's app from outside")
-        answer = http_get(f"http://{guest.address}:{APP_PORT}/nonce", access)
-        payload = http_get(f"http://{guest.address}:{APP_PORT}/payload", access, timeout_s=60.0)
-        in_guest, listening = self._look_inside()
+        self._record.say("asking Anne's app from outside")
+        with ThreadPoolExecutor(1) as beside:  # a port that swallows what comes to it costs the whole timeout
+            closed_port = beside.submit(probe_port, guest.address, CLOSED_PORT, access)
+            answer = http_get(f"http://{guest.address}:{APP_PORT}/nonce", access)
+            payload = http_get(f"http://{guest.address}:{APP_PORT}/payload", access, timeout_s=60.0)
+            in_guest, listening = self._look_inside()
         self.facts = replace(
             self.facts,
             application=ApplicationFacts(
@@ -341,7 +290,7 @@ class Anne:
                 payload_guest_sha256=in_guest,
                 payload_served_sha256=hashlib.sha256(payload.body).hexdigest() if payload.status == 200 else None,
                 closed_port=CLOSED_PORT,
-                closed_port_open=probe_port(guest.address, CLOSED_PORT, access),
+                closed_port_open=closed_port.result(),
                 closed_port_listening=listening,
                 error=answer.error or payload.error,
             ),
@@ -361,19 +310,19 @@ class Anne:
 
     def lifecycle(self) -> None:
         """Everything made is deleted on both clouds; inventories before and after prove it."""
-        self._stage = Stage.LIFECYCLE
-        self._keep_cloud_evidence()
-        self._say("deleting everything, and looking whether it is gone")
+        self._record.stage = Stage.LIFECYCLE
+        self._record.keep_cloud_evidence(self._at.clouds)
+        self._record.say("deleting everything, and looking whether it is gone")
         leftovers: list[Leftover] = []
         errors: list[str] = []
         made = 0
-        for cloud in self._clouds():
+        for cloud in self._at.clouds:
             report = cloud.cleanup(Deadline.after(CLEANUP_TIMEOUT_S))
             made += len(report.removed) + len(report.leftovers)
             leftovers += report.leftovers
             errors += report.failures
-        after = {cloud.name: cloud.inventory() for cloud in self._clouds()}
-        self._keep(
+        after = {cloud.name: cloud.inventory() for cloud in self._at.clouds}
+        self._record.keep(
             "inventory.json",
             json.dumps({"before": self._inventory_before, "after": after}, indent=1),
             "inventories of both clouds",
@@ -392,33 +341,18 @@ class Anne:
 
     # -- small print
 
-    def _clouds(self) -> tuple[Cloud, ...]:
-        return (self._at.src,) if self._at.src is self._at.dst else (self._at.src, self._at.dst)
-
     def _take_inventory(self) -> None:
-        for cloud in self._clouds():
+        for cloud in self._at.clouds:
             self._inventory_before[cloud.name] = cloud.inventory()
-
-    def _instance(self, cloud: Cloud) -> Instance:
-        return Instance(cloud, self._at.journal, self._at.run_id, self._say)
-
-    def _request(self, cloud: Cloud, image: ImageRef, user_data: UserData, name: str) -> Request:
-        networks = cloud.find_networks(cloud.profile.networks)
-        return Request(name=name, image=image, networks=networks, user_data=user_data, key=self._key)
-
-    def _image_at_home(self) -> ImageRef:
-        profile = self._at.src.profile
-        if not profile.image:
-            raise UsageError(
-                f"cloud {profile.cloud!r} does not say which image Anne starts from",
-                "name a Glance image in clouds.yaml: interop: {image: NAME}",
-            )
-        return self._at.src.find_image(profile.image)
 
     def _image_properties(self) -> dict[str, str]:
         """Properties that describe the system inside the image, and so travel with it; never the source's hardware."""
         kept = self._spooled().facts.properties
-        return {key: value for key, value in kept.items() if key.startswith("os_") and not key.startswith("os_hash")}
+        return {
+            key: value
+            for key, value in kept.items()
+            if key.startswith("os_") and not key.startswith(("os_hash", "os_glance"))
+        }
 
     def _spooled(self) -> Spooled:
         if self._source.spooled is None:
@@ -445,63 +379,6 @@ class Anne:
     def _auth_failed(self) -> bool:
         attempts = self.facts.auth.attempts if self.facts.auth else ()
         return not any(one.accepted and one.method in ("key", "password") for one in attempts)
-
-    def _keep_cloud_evidence(self) -> None:
-        """What a reference cloud keeps of its own accord: leases, DHCP capture, active faults."""
-        for cloud in self._clouds():
-            for name, media_type, content in read_cloud_evidence(cloud.profile.evidence_url):
-                self._at.journal.evidence(
-                    self.facts.pair,
-                    _EVIDENCE_STAGE.get(name, Stage.LIFECYCLE),
-                    f"{cloud.name}.{name}",
-                    content,
-                    source=f"{cloud.name} (the reference cloud's own record)",
-                    media_type=media_type,
-                )
-
-    def _keep(self, name: str, text: str, source: str, media_type: str = "text/plain") -> None:
-        self._at.journal.evidence(
-            self.facts.pair, self._stage, name, text.encode("utf-8", "replace"), source=source, media_type=media_type
-        )
-
-    def _keep_bytes(self, name: str, content: bytes, source: str) -> None:
-        self._at.journal.evidence(
-            self.facts.pair, self._stage, name, content, source=source, media_type="application/octet-stream"
-        )
-
-    def _say(self, text: str) -> None:
-        pair = self.facts.pair
-        self._at.journal.write("step", src=pair.src, dst=pair.dst, stage=self._stage, text=text)
-
-    def _progress(self, verb: str) -> Callable[[int, int | None], None]:
-        """Tells of a transfer now and then, not at every chunk."""
-        told = [0]
-
-        def tell(done: int, total: int | None) -> None:
-            if done - told[0] >= PROGRESS_EVERY_BYTES:
-                told[0] = done
-                of = f" of {total >> 20}" if total else ""
-                self._say(f"{verb} {done >> 20}{of} MiB")
-
-        return tell
-
-
-_EVIDENCE_STAGE = {
-    "dhcp.leases": Stage.PRIMARY_NIC,
-    "dhcp.pcap": Stage.PRIMARY_NIC,
-    "host.json": Stage.BOOT,
-}
-
-
-def _damage(export: ExportFacts) -> str:
-    """Why this export must not travel; empty when it may. What exactly is wrong with it is for the checks to say."""
-    if export.size_bytes is not None and export.downloaded_bytes != export.size_bytes:
-        return f"the export is {export.downloaded_bytes} bytes long instead of {export.size_bytes}"
-    if None not in (export.computed_hash, export.os_hash_value) and export.computed_hash != export.os_hash_value:
-        return f"the export's {export.os_hash_algo} is not what the source cloud says"
-    if export.disk_format != export.asked_disk_format:
-        return f"the export is {export.disk_format}, not {export.asked_disk_format}"
-    return ""
 
 
 def _counts(inventories: Mapping[str, Mapping[str, Mapping[str, str]]]) -> dict[str, dict[str, int]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from golden_flows.guideline import load_guideline
 from selftests.flows.interop import run_interop
 
 pytestmark = pytest.mark.qemu
@@ -19,6 +20,9 @@ def test_private_to_public_is_certified(tmp_path: Path) -> None:
     assert result.by_outcome("not-applicable") <= {"AU-1"}, result.explain()
     for name in ("junit.xml", "matrix.html", "matrix.md", "allure-results"):
         assert (result.folder / name).exists()
+    kept = b"".join(path.read_bytes() for path in result.folder.rglob("*") if path.is_file())
+    for secret in (b"PRIVATE KEY", b"mkdir -p /srv/anne", b'"admin_pass":', b"gAAAA"):
+        assert secret not in kept, "user data, keys and tokens stay out of results"
 
 
 @dataclass(frozen=True)
@@ -48,17 +52,15 @@ class Flow:
         return "+".join(one.spec for one in self.faults)
 
 
-AFTER_EXPORT = frozenset(
-    "TX-6 IM-2 IM-5 IM-9 CV-1 CV-2 CV-3 CV-4 BT-1 BT-2 BT-3 BT-4 BT-8 N1-1 N1-4 MD-1 MD-2 MD-3 MD-10 N2-1 N2-2 N2-4"
-    " PV-1 PV-2 AU-1 AU-2 AU-5 UD-1 UD-2 UD-3 AP-1 AP-2 AP-5".split()
-)
-AFTER_BOOT = frozenset(
-    "N1-1 N1-4 MD-1 MD-2 MD-3 MD-10 N2-1 N2-2 N2-4 PV-1 PV-2 AU-1 AU-2 AU-5 UD-1 UD-2 UD-3 AP-1 AP-2 AP-5".split()
-)
+NOT_AFTER_EXPORT = {"EX-1", "EX-2", "EX-3", "EX-4", "LC-2"}
+NOT_AFTER_BOOT = NOT_AFTER_EXPORT | {"TX-6", "IM-2", "IM-5", "IM-9", "CV-1", "CV-2", "CV-3", "CV-4"}
+EVERY_CHECK = frozenset(one.id for one in load_guideline().requirements)
+AFTER_EXPORT = EVERY_CHECK - NOT_AFTER_EXPORT
+AFTER_BOOT = EVERY_CHECK - NOT_AFTER_BOOT - {"BT-1", "BT-2"}
 
 FLOWS = (
-    # A short download has another hash, too.
-    Flow((fault("private:truncate_tail=4096", "EX-2", "EX-3"),), blocked=AFTER_EXPORT),
+    # The hash of half an image says nothing.
+    Flow((fault("private:truncate_tail=4096", "EX-2"),), blocked=AFTER_EXPORT | {"EX-3"}),
     Flow(
         (
             fault("public:put_forbidden", "IM-5"),
@@ -68,15 +70,15 @@ FLOWS = (
             fault("public:wrong_target", "AP-1", "AP-5"),
         )
     ),
-    # A disk that does not boot says so on the console, where our agent then says nothing.
-    Flow((fault("public:no_boot", "BT-1", "BT-2 BT-4"),), blocked=AFTER_BOOT | {"BT-3", "BT-8"}),
+    # A disk that does not boot says so on the console.
+    Flow((fault("public:no_boot", "BT-1", "BT-2"),), blocked=AFTER_BOOT),
     # Without network_data nobody knows of the second NIC: nothing can be said of its driver.
     Flow((fault("public:nd_empty", "N2-1"),), blocked=frozenset({"N2-4", "PV-1", "PV-2"})),
     Flow((fault("public:swap_identity", "MD-3", "MD-10"), fault("public:delete_202_noop", "LC-2"))),
     # Nobody can look inside a guest that nobody can log in to.
     Flow(
         (fault("public:pw_ignored", "AU-5"), fault("public:iid_changes", "UD-3")),
-        blocked=frozenset({"PV-2", "AP-2", "AP-5"}),
+        blocked=frozenset({"PV-2", "N1-4", "AP-2"}),
     ),
     Flow((fault("private:bus=ide", "PV-1"),), dst="private"),
 )

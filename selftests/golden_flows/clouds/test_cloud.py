@@ -17,7 +17,7 @@ from golden_flows.journal import Journal
 from golden_flows.ledger import Ledger, clean_run, read_ledger
 from golden_flows.waiting import Deadline
 from selftests.golden_flows.clouds.conftest import RUN, Drive, HastyClock
-from selftests.refclouds.api.conftest import PASSWORD
+from selftests.refclouds.api.conftest import GUEST_WRITES, GUEST_WRITES_AT, PASSWORD
 
 MIB = 1024 * 1024
 
@@ -88,7 +88,8 @@ def test_an_image_moves_and_comes_back_the_same(drive: Drive, tmp_path: Path, im
     assert facts.computed_md5 == facts.checksum
     assert facts.downloaded_bytes == facts.content_length == facts.size_bytes == seen[-1][0] == seen[-1][1]
     moved = spooled.path.read_bytes()
-    assert moved[: len(content)] == content
+    rest = GUEST_WRITES_AT + len(GUEST_WRITES)
+    assert moved[: len(content)] == content[:GUEST_WRITES_AT] + GUEST_WRITES + content[rest:]
     assert facts.sha256 == hashlib.sha256(moved).hexdigest()
     assert (facts.head, facts.tail) == (moved[:4096], moved[-512:])
     transfer, imported = mover.import_from_spool(

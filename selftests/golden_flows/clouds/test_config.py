@@ -91,7 +91,7 @@ def test_a_senseless_entry_is_a_usage_error(users_file: Path, entry: str) -> Non
 
 
 def test_a_wrong_interop_key_names_file_and_nearest_key(users_file: Path) -> None:
-    users_file.write_text(f"clouds:\n  mine: {ENTRY}    interop: {{netwroks: [a]}}\n")
+    users_file.write_text(f"clouds:\n  mine: {ENTRY}    interop: {{networks_: [a]}}\n")
     text = error_of("mine")
     assert str(users_file) in text
     assert "did you mean 'networks'?" in text

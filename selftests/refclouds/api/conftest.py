@@ -38,6 +38,7 @@ from refclouds.node import (
 from refclouds.store import Store
 
 PASSWORD = "correct horse"
+GUEST_WRITES_AT, GUEST_WRITES = 2 << 20, b"written by the guest"
 RAW_BYTES = 4 << 20
 PROJECTS = {"anne": "demo", "rita": "demo", "bob": "other", "admin": "admin"}
 
@@ -63,8 +64,8 @@ class RecordingHypervisor:
         subprocess.run(["qemu-img", "convert", "-f", image_format, "-O", "raw", image, disk], check=True)
         with disk.open("r+b") as file:
             # A running guest writes: its disk is not its image any more.
-            file.seek(2 << 20)
-            file.write(b"written by the guest")
+            file.seek(GUEST_WRITES_AT)
+            file.write(GUEST_WRITES)
         return "raw"
 
     async def start(self, spec: GuestSpec) -> None:

@@ -1,0 +1,92 @@
+"""The story's beginning: Anne's instance at home, and the RAW image that leaves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from golden_flows.clouds import mover
+from golden_flows.clouds.cloud import Cloud
+from golden_flows.clouds.mover import Spooled
+from golden_flows.clouds.records import ImageRef
+from golden_flows.errors import CloudError, GuestError, UsageError
+from golden_flows.flows.instance import Instance
+from golden_flows.flows.record import Record
+from golden_flows.flows.setting import SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Setting, request
+from golden_flows.flows.story import PAYLOAD_PATH, user_data_at_home
+from golden_flows.guests.ssh import KeyPair
+from golden_flows.model.facts import BootFacts, ExportFacts
+from golden_flows.waiting import Deadline
+
+
+@dataclass
+class SourceImage:
+    """What one source cloud gave: made once, shared by every cell with that source in this process."""
+
+    spooled: Spooled | None = None
+    boot: BootFacts | None = None
+    payload_sha256: str = ""
+
+
+def bring_out(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> None:
+    """Boot Anne's instance with her app, snapshot it, and export the snapshot. Fills ``source`` as it goes.
+
+    Raises ``CloudError``/``GuestError`` when the instance does not even run at home.
+    """
+    server_id = _boot(at, source, record, key)
+    home = at.src
+    deadline = Deadline.after(TRANSFER_TIMEOUT_S)
+    record.say(f"snapshot on {home.name}")
+    image_id = home.snapshot(server_id, "anne-export", deadline)
+    record.say(f"exporting from {home.name}")
+    spool = at.scratch / f"{home.name}.raw"
+    source.spooled = mover.export_to_spool(
+        home, image_id, spool, deadline=deadline, progress=record.progress("exported")
+    )
+
+
+def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> str:
+    home = at.src
+    record.say(f"booting Anne's instance on {home.name}")
+    instance = Instance(home, at.journal, at.run_id, record.say)
+    deadline = Deadline.after(home.profile.boot_timeout_s)
+    asked = request(home, _image(home), "anne-home", user_data_at_home(), key)
+    facts = instance.testimony(instance.launch(asked, deadline), deadline)
+    record.keep(f"{home.name}.anne-home.console.log", facts.console, f"{home.name} os-getConsoleOutput")
+    source.boot = facts
+    if facts.report is None:
+        raise CloudError(
+            f"Anne's instance never came up at home: server {facts.server_id} on {home.name!r} is {facts.status}"
+            + (f" ({facts.fault})" if facts.fault else ""),
+            "the source cloud must run its own image before a pair can be judged; see its console in the evidence",
+        )
+    with instance.shell(facts.report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
+        payload = shell.run(f"sync; sha256sum {PAYLOAD_PATH}", timeout_s=60.0)
+        if payload.exit_code:
+            raise GuestError(
+                f"Anne's app was not installed at home: exit code {payload.exit_code} from her payload's sha256sum",
+                "look at the source console in the evidence for what her user data said",
+            )
+        source.payload_sha256 = payload.stdout.split()[0].decode("ascii", "replace")
+    return facts.server_id
+
+
+def _image(home: Cloud) -> ImageRef:
+    if not home.profile.image:
+        raise UsageError(
+            f"cloud {home.name!r} does not say which image Anne starts from",
+            "name a Glance image in clouds.yaml: interop: {image: NAME}",
+        )
+    return home.find_image(home.profile.image)
+
+
+def damage(export: ExportFacts | None) -> str:
+    """Why this export must not travel; empty when it may. What exactly is wrong with it is for the checks to say."""
+    if export is None:
+        return "nothing was exported"
+    if export.size_bytes is not None and export.downloaded_bytes != export.size_bytes:
+        return f"the export is {export.downloaded_bytes} bytes long instead of {export.size_bytes}"
+    if None not in (export.computed_hash, export.os_hash_value) and export.computed_hash != export.os_hash_value:
+        return f"the export's {export.os_hash_algo} is not what the source cloud says"
+    if export.disk_format != export.asked_disk_format:
+        return f"the export is {export.disk_format}, not {export.asked_disk_format}"
+    return ""

@@ -1,0 +1,65 @@
+"""What a story leaves for its readers while it is told: steps, and evidence under the stage it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from golden_flows.clouds.cloud import Cloud
+from golden_flows.clouds.evidence import read_cloud_evidence
+from golden_flows.journal import Journal
+from golden_flows.model.cloud import Pair
+from golden_flows.model.stage import Stage
+
+PROGRESS_EVERY_BYTES = 512 * 1024 * 1024
+
+_STAGE_OF_CLOUD_EVIDENCE = {
+    "dhcp.leases": Stage.PRIMARY_NIC,
+    "dhcp.pcap": Stage.PRIMARY_NIC,
+    "host.json": Stage.BOOT,
+}
+
+
+class Record:
+    """Writes for one cell; ``stage`` is where the story is now."""
+
+    def __init__(self, journal: Journal, pair: Pair) -> None:
+        self._journal = journal
+        self._pair = pair
+        self.stage = Stage.EXPORT
+
+    def say(self, text: str) -> None:
+        """Tell those who wait what is being done."""
+        self._journal.write("step", src=self._pair.src, dst=self._pair.dst, stage=self.stage, text=text)
+
+    def progress(self, verb: str) -> Callable[[int, int | None], None]:
+        """Tells of a transfer now and then, not at every chunk."""
+        told = [0]
+
+        def tell(done: int, total: int | None) -> None:
+            if done - told[0] >= PROGRESS_EVERY_BYTES:
+                told[0] = done
+                of = f" of {total >> 20}" if total else ""
+                self.say(f"{verb} {done >> 20}{of} MiB")
+
+        return tell
+
+    def keep(self, name: str, text: str, source: str, media_type: str = "text/plain") -> None:
+        content = text.encode("utf-8", "replace")
+        self._journal.evidence(self._pair, self.stage, name, content, source=source, media_type=media_type)
+
+    def keep_bytes(self, name: str, content: bytes, source: str) -> None:
+        kind = "application/octet-stream"
+        self._journal.evidence(self._pair, self.stage, name, content, source=source, media_type=kind)
+
+    def keep_cloud_evidence(self, clouds: Iterable[Cloud]) -> None:
+        """What a reference cloud keeps of its own accord: leases, DHCP capture, active faults."""
+        for cloud in clouds:
+            for name, media_type, content in read_cloud_evidence(cloud.profile.evidence_url):
+                self._journal.evidence(
+                    self._pair,
+                    _STAGE_OF_CLOUD_EVIDENCE.get(name, Stage.LIFECYCLE),
+                    f"{cloud.name}.{name}",
+                    content,
+                    source=f"{cloud.name} (the reference cloud's own record)",
+                    media_type=media_type,
+                )

@@ -1,0 +1,39 @@
+"""Where a story is told, and what it may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from golden_flows.clouds.cloud import Cloud
+from golden_flows.clouds.records import ImageRef
+from golden_flows.flows.instance import Request
+from golden_flows.flows.story import UserData
+from golden_flows.guests.ssh import KeyPair
+from golden_flows.journal import Journal
+
+TRANSFER_TIMEOUT_S = 3600.0
+CLEANUP_TIMEOUT_S = 120.0
+SHELL_TIMEOUT_S = 40.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Two clouds (perhaps the same one twice) and the run that brings them together."""
+
+    src: Cloud
+    dst: Cloud
+    journal: Journal
+    scratch: Path
+    run_id: str
+
+    @property
+    def clouds(self) -> tuple[Cloud, ...]:
+        """Each cloud once."""
+        return (self.src,) if self.src is self.dst else (self.src, self.dst)
+
+
+def request(cloud: Cloud, image: ImageRef, name: str, user_data: UserData, key: KeyPair) -> Request:
+    """An instance on the networks that the cloud's profile names."""
+    networks = cloud.find_networks(cloud.profile.networks)
+    return Request(name=name, image=image, networks=networks, user_data=user_data, key=key)
