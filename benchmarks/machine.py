@@ -55,7 +55,7 @@ def arguments(form: Form, uuid: str, disk: Path, config_drive: Path, monitor_fd:
     argv = [
         *(BINARY, "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none"),
         *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
-        *("-uuid", uuid, "-machine", "pc,graphics=off", "-accel", "tcg,tb-size=128", "-cpu", "max"),
+        *("-uuid", uuid, "-machine", "pc,graphics=off", "-accel", "tcg,tb-size=128", "-cpu", "max,-erms"),
         *("-m", str(RAM_MIB), "-smp", "1", "-smbios", f"type=1,{_NOVA},serial={uuid},uuid={uuid}"),
         *("-chardev", f"socket,id=monitor,fd={monitor_fd}", "-mon", "chardev=monitor,mode=control"),
         *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
