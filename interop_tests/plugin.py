@@ -50,7 +50,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         return None
     from interop_tests.run import InteropRun
 
-    _keep_pairs_together(config)
+    _prepare_workers(config)
     run = InteropRun(config)
     code = run.begin()
     if code is None:
@@ -58,14 +58,12 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     return code
 
 
-def _keep_pairs_together(config: pytest.Config) -> None:
-    """With pytest-xdist: the checks of a pair share one story, so one worker tells it."""
-    if hasattr(config, "workerinput") or not (config.getoption("numprocesses", None) or config.getoption("tx", None)):
+def _prepare_workers(config: pytest.Config) -> None:
+    """With pytest-xdist: refuse what would tell a story twice. Which worker gets what, ``scheduling`` decides."""
+    if hasattr(config, "workerinput") or not config.pluginmanager.hasplugin("xdist"):
         return
     if config.option.dist == "each":
         raise pytest.UsageError("--dist each would tell every story once per worker: leave it out")
-    if config.option.dist in ("no", "load", "worksteal"):  # pytest-xdist says "load" for -n; it may come before us
-        config.option.dist = "loadgroup"
     if config.option.maxworkerrestart is None:
         config.option.maxworkerrestart = "0"  # what a lost worker has not judged is lost: the run is incomplete
 

@@ -87,6 +87,14 @@ class InteropRun:
         if self._run:
             node.workerinput[WORKER_KEY] = self._run.context.dumps()
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        if self._run is None:
+            return None
+        from interop_tests.scheduling import PairScheduling  # only here: pytest-xdist may be switched off
+
+        return PairScheduling(config, log, self._run.context.plan)
+
     # -- the plan as test items
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -95,11 +103,7 @@ class InteropRun:
         plan = self._session.context.plan
         metafunc.parametrize(
             ("pair", "check_id"),
-            [
-                pytest.param(cell, check, id=f"{cell.id}-{check}", marks=pytest.mark.xdist_group(cell.id))
-                for cell in plan.cells
-                for check in plan.checks
-            ],
+            [pytest.param(cell, check, id=f"{cell.id}-{check}") for cell in plan.cells for check in plan.checks],
         )
 
     @property
