@@ -37,6 +37,7 @@ class InteropRun:
         self._progress: Progress | None = None
         self._console = plain_console(sys.stdout)
         self._lost_record: RecordError | None = None
+        self._lost_workers: list[str] = []
         self._worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
         if self._worker_input is None:
             _quieten(config)
@@ -95,6 +96,11 @@ class InteropRun:
 
         return PairScheduling(config, log, self._run.context.plan)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object | None) -> None:
+        if error and self._run:
+            self._lost_workers.append(f"worker {node.gateway.id} was lost ({error})")
+
     # -- the plan as test items
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -143,9 +149,11 @@ class InteropRun:
                 "interrupted: deleting what was made, stopping clouds (once more to leave it to `golden-flows clean`)"
             )
         session.exitstatus = ExitCode.INCOMPLETE.value
-        reason = self._lost_record.what if self._lost_record else interrupted or internal
+        reasons = [interrupted or internal, *self._lost_workers]
+        if self._lost_record:
+            reasons = [self._lost_record.what]
         try:
-            session.exitstatus = self._end(reason).exit_code.value
+            session.exitstatus = self._end("; ".join(filter(None, reasons))).exit_code.value
         except InteropError as error:
             print(_one_message(self._lost_record or error), file=sys.stderr)
 

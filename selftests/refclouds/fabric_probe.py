@@ -11,7 +11,7 @@ from pathlib import Path
 
 from refclouds.fabric import links, taps
 from refclouds.fabric.namespace import NamespaceFabric
-from refclouds.node import OPEN_RULES, IngressRule, NetworkSpec, NicSpec, PortRules
+from refclouds.node import OPEN_RULES, HostEntry, IngressRule, NetworkSpec, NicSpec, PortRules
 
 NETWORK = NetworkSpec("11111111-net", "private", "10.10.0.0/24", "10.10.0.1", True, ("10.10.0.1",), 1500, True)
 ISOLATED = replace(NETWORK, id="22222222-net", name="multi", cidr="10.20.0.0/24", gateway=None, dhcp=False, dns=())
@@ -112,9 +112,27 @@ async def probe(folder: Path) -> dict[str, object]:
     seen["metadata_from_isolated"] = await replies(c, ask)
     await fabric.update_rules(B.port_id, OPEN_RULES)
     seen["closed_after_opening"] = await arrives(a, b, CASES["closed"])
+    seen["lease"] = await lease(fabric, a, A, "10.10.0.10")
+    await fabric.release(NETWORK.id, A.mac)
+    seen["lease_of_an_address_given_back"] = await lease(fabric, b, B, "10.10.0.10")
     await fabric.stop()
     left = [line.split(":")[1].strip() for line in (os.popen("ip -o link").read()).splitlines()]
     return {"backend": "tap" if header else "relay", "seen": seen, "left": [name for name in left if name[:3] == "tap"]}
+
+
+async def lease(fabric: NamespaceFabric, wire: Wire, nic: NicSpec, address: str) -> bool:
+    """Whether the guest at ``wire`` gets that address, by a client id of its own."""
+    await fabric.reserve(HostEntry(NETWORK.id, nic.mac, address, "guest"))
+    head = struct.pack("!BBBBIHH16s16s192s", 1, 1, 6, 0, 7, 0, 0x8000, b"", mac(nic.mac), b"")
+    wanted = b"\x35\x01\x03" + b"\x32\x04" + socket.inet_aton(address) + b"\x3d\x07\x01" + mac(nic.mac) + b"\xff"
+    ask = head + b"\x63\x82\x53\x63" + wanted.ljust(60, b"\0")
+    datagram = struct.pack("!HHHH", 68, 67, 8 + len(ask), 0) + ask
+    for _ in range(10):  # dnsmasq may still be reading its hosts
+        wire.send(ip_frame(nic.mac, "0.0.0.0", 17, datagram, "ff:ff:ff:ff:ff:ff", "255.255.255.255"))
+        await asyncio.sleep(0.1)
+        if f"{nic.mac} {address} ".encode() in fabric.leases():
+            return True
+    return False
 
 
 async def arrives(sender: Wire, receiver: Wire, frame: bytes) -> bool:

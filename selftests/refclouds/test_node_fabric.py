@@ -36,7 +36,10 @@ def probed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return result
 
 
-PASSES = ("allowed", "end_of_range", "established", "dns_reply", "arp", "metadata_answers", "closed_after_opening")
+PASSES = (
+    *("allowed", "end_of_range", "established", "dns_reply", "arp", "metadata_answers", "closed_after_opening"),
+    *("lease", "lease_of_an_address_given_back"),
+)
 DROPPED = (
     *("closed", "other_remote", "spoofed_address", "spoofed_mac", "udp", "dhcp_server", "ping"),
     *("arp_of_gateway", "ipv6", "metadata_from_isolated"),
