@@ -16,9 +16,9 @@ import psutil
 
 from golden_flows import workspace
 from golden_flows.clouds.cloud import connect
-from golden_flows.clouds.config import load_clouds
+from golden_flows.clouds.config import load_again
 from golden_flows.errors import InteropError, UsageError
-from golden_flows.journal import Journal, read_events
+from golden_flows.journal import Journal, is_held, read_events
 from golden_flows.ledger import CleanupReport, Ledger, Sweeper, clean_run, read_ledger
 from golden_flows.waiting import Deadline
 
@@ -39,13 +39,14 @@ def clean(results_root: Path, run_id: str | None, say: Say) -> CleanReport:
     """Clean one run, or every run that was killed. Raises ``UsageError`` for a run that is unknown or still alive."""
     report = CleanReport()
     abandoned = {one.run_id: one for one in workspace.abandoned_runs()}
-    alive = _alive_runs(set(abandoned))
-    if run_id in alive:
-        raise UsageError(f"run {run_id} is still at work", "end it first (Ctrl-C cleans up by itself)")
     journals = {one.run_id: one.results / "journal.jsonl" for one in abandoned.values() if one.results}
     journals |= {
         path.parent.name: path for path in results_root.glob("*/journal.jsonl") if not path.parent.is_symlink()
     }
+    # A run with another cache folder has its scratch elsewhere; its journal tells.
+    alive = _alive_runs(set(abandoned)) | {name for name, path in journals.items() if is_held(path)}
+    if run_id in alive:
+        raise UsageError(f"run {run_id} is still at work", "end it first (Ctrl-C cleans up by itself)")
     if run_id is not None and run_id not in journals and run_id not in abandoned:
         raise UsageError(f"no run {run_id!r} here", f"runs with a journal: {', '.join(sorted(journals)) or 'none'}")
     for one in [run_id] if run_id else sorted(set(journals) | set(abandoned)):
@@ -81,7 +82,9 @@ def _end_processes(scratch: Path, say: Say) -> None:
 def _processes_of(scratch: Path) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         try:
-            if any(str(scratch) in argument for argument in process.cmdline()):
+            arguments = process.cmdline()
+            # Not whoever has a file of it open in an editor.
+            if "refclouds" in arguments and any(argument.startswith(str(scratch)) for argument in arguments):
                 yield process
         except psutil.Error:
             continue
@@ -92,9 +95,17 @@ def _clean_ledger(journal: Path, report: CleanReport, say: Say) -> None:
         run, entries = read_ledger(journal)
         if not entries:
             return
-        own = {str(event["cloud"]) for event in read_events(journal) if event["event"] == "reference_cloud"}
+        events = list(read_events(journal))
+        own = {str(event["cloud"]) for event in events if event["event"] == "reference_cloud"}
+        used = {str(event["cloud"]): event for event in events if event["event"] == "cloud"}
+
+        def connect_again(name: str, ledger: Ledger, record: Journal) -> Sweeper:
+            then = used.get(name, {})
+            config = load_again(name, str(then.get("clouds_yaml", "")), str(then.get("auth_url", "")))
+            return connect(config, ledger, record)
+
         _tick_off(journal, run, own, say)
-        for cloud, cleaned in clean_run(journal, _connect, Deadline.after(CLEAN_TIMEOUT_S)).items():
+        for cloud, cleaned in clean_run(journal, connect_again, Deadline.after(CLEAN_TIMEOUT_S)).items():
             _count(cloud, cleaned, report, say)
     except InteropError as error:
         report.failures.append(f"{journal.parent.name}: {error}")
@@ -121,7 +132,3 @@ def _count(cloud: str, cleaned: CleanupReport, report: CleanReport, say: Say) ->
         say(f"{cloud}: removed {one.kind} {one.name}")
     report.failures += [f"{cloud}: {one.kind} {one.name} ({one.id})" for one in cleaned.leftovers]
     report.failures += [f"{cloud}: {line}" for line in cleaned.failures]
-
-
-def _connect(name: str, ledger: Ledger, journal: Journal) -> Sweeper:
-    return connect(load_clouds([name])[name], ledger, journal)

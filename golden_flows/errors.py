@@ -11,6 +11,7 @@
         ├── GuestError        no way into a guest, or it answered nonsense
         ├── MissingProgram    a system program is not installed: exit 2
         ├── CleanupError      something we made could not be removed
+        ├── RecordError       the run's own record cannot be written: the run must end
         └── WaitTimeout       a condition stayed false until its deadline
     Unsupported               the cloud does not claim this: not-applicable, with the proof
 
@@ -73,6 +74,10 @@ class CleanupError(InteropError):
             "run `golden-flows clean`; it retries from the ledger and removes only what this run made",
         )
         self.failures = failures
+
+
+class RecordError(InteropError):
+    """The run's journal or evidence cannot be written. What is not on record cannot be believed, so the run ends."""
 
 
 class WaitTimeout(InteropError):

@@ -10,7 +10,8 @@ Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
     run_started       schema, run, suite_version, guideline, plan [check ids], plan_sha256, cells [[src, dst]],
                       host {}, argv []
     note              text
-    cloud             cloud, profile {}                     (never a secret: the profile only)
+    cloud             cloud, profile {}, clouds_yaml, auth_url
+                                                            (never a secret; where `golden-flows clean` finds it again)
     reference_cloud   cloud, pid, evidence                  (started by the run; whatever is on it ends with it)
     stage_started     src, dst, stage
     stage_ended       src, dst, stage, outcome, seconds, detail
@@ -25,7 +26,9 @@ Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -36,7 +39,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from golden_flows.errors import InteropError
+from golden_flows.errors import InteropError, RecordError
 from golden_flows.model.cloud import Pair
 from golden_flows.model.evidence import Evidence
 from golden_flows.model.stage import Stage
@@ -83,14 +86,18 @@ class Journal:
         self.path = folder / "journal.jsonl"
         self._subscribers: list[Subscriber] = []
         self._secrets: set[str] = set()
+        self._torn = False
         try:
             (folder / "evidence").mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             _end_torn_line(self.path, self._descriptor)
         except OSError as error:
-            raise InteropError(
+            raise RecordError(
                 f"cannot write results to {folder}: {error.strerror}", "free some space or choose --results FOLDER"
             ) from error
+        with contextlib.suppress(OSError):  # a file system without locks: then only the owner file tells
+            # Shared with this run's other processes; the kernel lets go of it however this one ends.
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def subscribe(self, subscriber: Subscriber) -> None:
         self._subscribers.append(subscriber)
@@ -114,20 +121,22 @@ class Journal:
         return [self._redacted(one) for one in value] if isinstance(value, list) else value
 
     def write(self, event: str, **fields: object) -> None:
-        """Append one event. Raises ``InteropError`` when the disk is full: a run without a record is no run."""
+        """Append one event. Raises ``RecordError`` when the disk is full: a run without a record is no run."""
         plain = {key: self._redacted(_plain(value)) for key, value in fields.items()}
         document = {"at": datetime.now(UTC).isoformat(), "event": event, **plain}
         line = json.dumps(document, ensure_ascii=False) + "\n"
+        # A guest may have said "\\ud800" in JSON: escaped again it is still JSON, encoded strictly it would raise.
+        content = (b"\n" if self._torn else b"") + line.encode("utf-8", "backslashreplace")
         try:
-            # A guest may have said "\\ud800" in JSON: escaped again it is still JSON, encoded strictly it would raise.
-            content = line.encode("utf-8", "backslashreplace")
-            if os.write(self._descriptor, content) < len(
-                content
-            ):  # a disk that fills up takes a part without complaint
+            written_bytes = os.write(self._descriptor, content)
+            if written_bytes < len(content):  # a disk that fills up takes a part without complaint
+                self._torn = True
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._torn = False
         except OSError as error:
-            raise InteropError(
-                f"cannot write the journal {self.path}: {error.strerror}", "free some space and run again"
+            raise RecordError(
+                f"cannot write the journal {self.path}: {error.strerror}",
+                "free some space there, or choose --results FOLDER; then run again",
             ) from error
         for subscriber in self._subscribers:
             subscriber(document)
@@ -146,8 +155,9 @@ class Journal:
             partial.replace(target)
         except OSError as error:
             partial.unlink(missing_ok=True)
-            raise InteropError(
-                f"cannot keep evidence in {target.parent}: {error.strerror}", "free some space"
+            raise RecordError(
+                f"cannot keep evidence in {target.parent}: {error.strerror}",
+                "free some space there, or choose --results FOLDER; then run again",
             ) from error
         kept = Evidence(name, digest, len(content), media_type, source, datetime.now(UTC))
         self.write(
@@ -170,6 +180,18 @@ class Journal:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def is_held(path: Path) -> bool:
+    """Whether a live process has this journal open for writing: its run is still at work."""
+    try:
+        with path.open("rb") as journal:
+            fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def read_events(path: Path) -> Iterator[dict[str, Any]]:

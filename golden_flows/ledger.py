@@ -21,6 +21,9 @@ from golden_flows.waiting import Deadline
 
 logger = logging.getLogger(__name__)
 
+RUN_PREFIX = "interop-"
+"""What the name of everything that any run makes begins with."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -47,18 +50,37 @@ class CleanupReport:
 class Ledger:
     """The run's ledger. Thread-safe; several processes may hold one of the same journal (xdist)."""
 
-    def __init__(self, journal: Journal, run: str, entries: Iterable[Entry] = ()) -> None:
+    def __init__(self, journal: Journal, run: str, entries: Iterable[Entry] = (), part: str = "") -> None:
+        """``part`` tells the processes of one run apart: two of them may make the same thing on one cloud."""
         self.run = run
+        self._part = f"{part}-" if part else ""
         self._journal = journal
         self._lock = threading.Lock()
         self._open = {entry.key: entry for entry in entries}
+        self._seen = {(entry.cloud, entry.kind, entry.id) for entry in entries}
         self.made = 0
         """How many resources this object has seen created."""
 
     @property
     def prefix(self) -> str:
         """What every name that this run gives begins with: ``interop-<run>-``."""
-        return f"interop-{self.run}-"
+        return f"{RUN_PREFIX}{self.run}-"
+
+    def full_name(self, name: str) -> str:
+        """The name that a resource gets on a cloud, prefix included."""
+        return name if name.startswith(self.prefix) else self.prefix + self._part + name
+
+    def adopt(self, entries: Iterable[Entry]) -> None:
+        """Take charge of what other processes of this run left open."""
+        with self._lock:
+            for entry in entries:
+                self._open.setdefault(entry.key, entry)
+                self._seen.add((entry.cloud, entry.kind, entry.id))
+
+    def is_foreign(self, cloud: str, kind: str, id: str, name: str) -> bool:
+        """Whether another run, or another process of this one, made that; it comes and goes without our doing."""
+        with self._lock:
+            return name.startswith(RUN_PREFIX) and (cloud, kind, id) not in self._seen
 
     def planned(self, cloud: str, kind: str, name: str) -> str:
         """Write down a resource that is about to be made; returns its key.
@@ -76,6 +98,7 @@ class Ledger:
     def created(self, key: str, id: str) -> None:
         with self._lock:
             entry = self._open[key] = replace(self._open[key], id=id)
+            self._seen.add((entry.cloud, entry.kind, id))
             self.made += 1
         self._journal.write("resource_created", cloud=entry.cloud, kind=entry.kind, name=entry.name, key=key, id=id)
 

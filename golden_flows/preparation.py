@@ -15,8 +15,9 @@ import psutil
 from golden_flows import journal as journal_module
 from golden_flows import reference_clouds
 from golden_flows.clouds.config import known_cloud_names
-from golden_flows.errors import UsageError
+from golden_flows.errors import CleanupError, InteropError, UsageError
 from golden_flows.guideline import load_checks, load_guideline
+from golden_flows.interrupts import uninterrupted
 from golden_flows.model.cloud import Pair
 from golden_flows.reference_clouds import ReferenceCloud
 from golden_flows.session import Plan, RunContext, Session
@@ -48,17 +49,35 @@ class PreparedRun:
     session: Session
     reference: list[ReferenceCloud] = field(default_factory=list)
 
-    def end(self, reason: str = "") -> None:
-        """Delete what is open on the clouds, then stop the reference clouds and remove the scratch."""
+    def end(self, reason: str = "", told: Callable[[], None] = lambda: None) -> None:
+        """Delete what is open on the clouds, then stop the reference clouds and remove the scratch.
+
+        An interrupt ends the deleting; what comes after it is short and happens in any case, ``told`` hears of
+        interrupts then. Raises ``RecordError`` when the end cannot be written down.
+        """
+        reasons = [reason] if reason else []
         try:
-            troubles = self.session.close()
+            reasons += self._delete_all()
+        except KeyboardInterrupt:
+            reasons.append("interrupted again while deleting; `golden-flows clean` deletes the rest")
         finally:
-            for cloud in self.reference:
-                cloud.stop()
-            self.workspace.remove_scratch()
-        closing = journal_module.Journal(self.context.results)
-        closing.write("run_ended", exit_code=3 if reason or troubles else 0, reason=reason or "; ".join(troubles))
-        closing.close()
+            with uninterrupted(told):
+                reference_clouds.stop_all(self.reference)
+                self.workspace.remove_scratch()
+                try:
+                    self.session.journal.write(
+                        "run_ended", exit_code=3 if reasons else 0, reason="; ".join(dict.fromkeys(reasons))
+                    )
+                finally:
+                    self.session.disconnect()
+
+    def _delete_all(self) -> Sequence[str]:
+        try:
+            self.session.adopt_what_is_open()
+        except InteropError as error:
+            return [*self.session.delete_all(), error.what]
+        troubles = self.session.delete_all()
+        return [str(CleanupError(tuple(troubles)))] if troubles else []
 
 
 def split_names(text: str) -> tuple[str, ...]:
@@ -100,11 +119,11 @@ def prepare(asked: Asked, say: Say) -> PreparedRun:
             say(line)
         return PreparedRun(context, workspace, session, started)
     except BaseException:
-        if session:
-            session.close()
-        for cloud in started:
-            cloud.stop()
-        workspace.remove_scratch()
+        with uninterrupted():  # nothing has been made on any cloud yet
+            reference_clouds.stop_all(started)
+            if session:
+                session.disconnect()
+            workspace.remove()
         raise
 
 
@@ -162,7 +181,13 @@ def _write_beginning(session: Session, asked: Asked) -> None:
         argv=["golden-flows", f"--src={','.join(asked.src)}", f"--dst={','.join(asked.dst)}"],
     )
     for name, config in session.configs.items():
-        journal.write("cloud", cloud=name, profile=asdict(config.profile))
+        journal.write(
+            "cloud",
+            cloud=name,
+            profile=asdict(config.profile),
+            clouds_yaml=config.source_file,
+            auth_url=config.auth_url,
+        )
         if not any(str(path) == config.source_file for path in session.context.clouds_yaml):
             journal.write("note", text=f"cloud {name!r} comes from {config.source_file}")
     if sys.flags.optimize:

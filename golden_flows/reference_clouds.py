@@ -7,15 +7,17 @@ command line ``python -m refclouds up NAME``, its ready line on stdout and its p
 from __future__ import annotations
 
 import json
+import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from golden_flows.errors import CloudError, UsageError, shorten
+from golden_flows.interrupts import uninterrupted
 
 START_TIMEOUT_S = 600.0
 """Generous: the first start downloads Debian packages and builds the golden image."""
@@ -42,13 +44,20 @@ class ReferenceCloud:
 
     name: str
     process: subprocess.Popen[str]
-    clouds_yaml: Path
-    evidence: str
+    clouds_yaml: Path = Path()
+    """Known once it is ready; as is ``evidence``."""
+    evidence: str = ""
+    tail: list[str] = field(default_factory=list)
+    """The last lines of its standard error."""
+
+    def ask_to_stop(self) -> None:
+        """End of its input is the polite request; it also comes when this process dies."""
+        if self.process.stdin and not self.process.stdin.closed:
+            self.process.stdin.close()
 
     def stop(self) -> None:
         """End it and wait until nothing of it is left."""
-        if self.process.stdin:
-            self.process.stdin.close()  # end of file is the polite request to stop
+        self.ask_to_stop()
         for insist in (self.process.terminate, self.process.kill, None):
             try:
                 self.process.wait(STOP_TIMEOUT_S)
@@ -56,6 +65,16 @@ class ReferenceCloud:
             except subprocess.TimeoutExpired:
                 if insist:
                     insist()
+
+
+def stop_all(clouds: Iterable[ReferenceCloud]) -> None:
+    """End them side by side. A signal meanwhile changes nothing: it is bounded, and what must happen anyway."""
+    with uninterrupted():
+        ending = list(clouds)
+        for cloud in ending:
+            cloud.ask_to_stop()
+        for cloud in ending:
+            cloud.stop()
 
 
 def start(
@@ -70,40 +89,35 @@ def start(
 
     ``faults`` holds fault arguments by cloud name; ``install`` lets them install missing programs by sudo; ``say``
     gets their progress lines.
-    Raises ``UsageError`` (missing program, unknown fault) or ``CloudError``; then none is left running.
+    Raises ``UsageError`` (missing program, unknown fault) or ``CloudError`` as soon as one cannot start; then, and
+    when the wait is interrupted, none is left running.
     """
-    started: list[ReferenceCloud] = []
-    errors: list[Exception] = []
-    lock = threading.Lock()
+    clouds: list[ReferenceCloud] = []
+    ended: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
-    def run(name: str) -> None:
+    def wait_until_ready(cloud: ReferenceCloud) -> None:
         try:
-            cloud = _start_one(name, state_root / name, faults.get(name, ()), install, say)
+            _wait_until_ready(cloud, say)
         except Exception as error:  # carried to the caller's thread
-            with lock:
-                errors.append(error)
+            ended.put(error)
         else:
-            with lock:
-                started.append(cloud)
+            ended.put(None)
 
-    threads = [threading.Thread(target=run, args=(name,), daemon=True) for name in names]
     try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if errors:
-            raise errors[0]
+        for name in names:
+            clouds.append(_spawn(name, state_root / name, faults.get(name, ()), install))
+            threading.Thread(target=wait_until_ready, args=(clouds[-1],), daemon=True).start()
+        for _ in names:
+            error = ended.get()
+            if error:
+                raise error
     except BaseException:
-        for cloud in started:
-            cloud.stop()
+        stop_all(clouds)
         raise
-    return sorted(started, key=lambda cloud: names.index(cloud.name))
+    return clouds
 
 
-def _start_one(
-    name: str, state: Path, faults: Sequence[str], install: bool, say: Callable[[str], None]
-) -> ReferenceCloud:
+def _spawn(name: str, state: Path, faults: Sequence[str], install: bool) -> ReferenceCloud:
     arguments = ["up", name, "--state-dir", str(state), "--until-eof", *(["--install"] if install else [])]
     for fault in faults:
         arguments += ["--fault", fault]
@@ -116,24 +130,25 @@ def _start_one(
         errors="replace",
         start_new_session=True,  # Ctrl-C is for the run: it stops its clouds after it has cleaned up on them
     )
-    tail: list[str] = []
-    watch = threading.Thread(target=_relay, args=(process, tail, say), daemon=True)
+    return ReferenceCloud(name, process)
+
+
+def _wait_until_ready(cloud: ReferenceCloud, say: Callable[[str], None]) -> None:
+    process = cloud.process
+    watch = threading.Thread(target=_relay, args=(process, cloud.tail, say), daemon=True)
     watch.start()
     timer = threading.Timer(START_TIMEOUT_S, process.kill)
     timer.start()
     try:
         line = process.stdout.readline() if process.stdout else ""
-    except BaseException:
-        process.kill()
-        raise
     finally:
         timer.cancel()
     if not line:
         code = process.wait()
         watch.join(5)
-        raise start_error(name, code, tail)
+        raise start_error(cloud.name, code, cloud.tail)
     ready: dict[str, Any] = json.loads(line)
-    return ReferenceCloud(name, process, Path(ready["clouds_yaml"]), str(ready.get("evidence", "")))
+    cloud.clouds_yaml, cloud.evidence = Path(ready["clouds_yaml"]), str(ready.get("evidence", ""))
 
 
 def _relay(process: subprocess.Popen[str], tail: list[str], say: Callable[[str], None]) -> None:

@@ -11,14 +11,14 @@ from typing import Any
 
 from golden_flows.clouds.cloud import Cloud, connect
 from golden_flows.clouds.config import CloudConfig, load_clouds
-from golden_flows.errors import CleanupError, InteropError
+from golden_flows.errors import InteropError, RecordError
 from golden_flows.flows.anne import Anne
 from golden_flows.flows.golden_flow import GoldenFlow
 from golden_flows.flows.home import SourceImage
 from golden_flows.flows.setting import CLEANUP_TIMEOUT_S, Setting
 from golden_flows.journal import Journal
 from golden_flows.judging import judge
-from golden_flows.ledger import Ledger
+from golden_flows.ledger import Ledger, read_ledger
 from golden_flows.model.check import Check
 from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Guideline
@@ -78,7 +78,7 @@ class RunContext:
 
 @dataclass
 class Session:
-    """Tells stories and judges them. Close it: that deletes what is still open on every cloud it touched."""
+    """Tells stories and judges them. In the end: ``delete_all``, then ``disconnect``."""
 
     context: RunContext
     guideline: Guideline
@@ -86,22 +86,31 @@ class Session:
     configs: Mapping[str, CloudConfig]
     journal: Journal
     ledger: Ledger
+    scratch: Path
+    """This process's own."""
     _clouds: dict[str, Cloud] = field(default_factory=dict)
     _flows: dict[Pair, GoldenFlow] = field(default_factory=dict)
     _sources: dict[str, SourceImage] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, context: RunContext, guideline: Guideline, checks: Mapping[str, Check]) -> Session:
-        """Raises ``UsageError`` when a cloud of the plan is in no clouds.yaml."""
+    def open(cls, context: RunContext, guideline: Guideline, checks: Mapping[str, Check], part: str = "") -> Session:
+        """``part`` tells this process from the run's others (pytest-xdist workers): names, spool files.
+
+        Raises ``UsageError`` when a cloud of the plan is in no clouds.yaml.
+        """
         names = dict.fromkeys(name for cell in context.plan.cells for name in (cell.src, cell.dst))
         configs = load_clouds(names, context.clouds_yaml)
         journal = Journal(context.results)
-        return cls(context, guideline, checks, configs, journal, Ledger(journal, context.run_id))
+        scratch = context.scratch / part
+        scratch.mkdir(mode=0o700, exist_ok=True)
+        return cls(context, guideline, checks, configs, journal, Ledger(journal, context.run_id, part=part), scratch)
 
     def judge(self, pair: Pair, check_id: str) -> Result:
-        """Judge one check of one cell, and write the result down."""
+        """Judge one check of one cell, and write the result down. Raises ``RecordError`` when it cannot be."""
         try:
             result = judge(self.flow(pair), self.guideline[check_id], self.checks[check_id])
+        except RecordError:
+            raise
         except InteropError as error:
             result = Result(check=check_id, outcome=Outcome.BROKEN, reason=str(error))
         self.journal.write(
@@ -126,7 +135,7 @@ class Session:
                 src=self.cloud(pair.src),
                 dst=self.cloud(pair.dst),
                 journal=self.journal,
-                scratch=self.context.scratch,
+                scratch=self.scratch,
                 run_id=self.context.run_id,
             )
             self._flows[pair] = GoldenFlow(Anne(setting, source), self.journal)
@@ -143,21 +152,31 @@ class Session:
             cloud = self.cloud(name)
             yield f"{name}: {cloud.preflight()}"
 
-    def close(self) -> Sequence[str]:
+    def adopt_what_is_open(self) -> None:
+        """Take charge of what workers of this run left when they died. Raises ``InteropError``."""
+        self.ledger.adopt(read_ledger(self.journal.path)[1])
+
+    def delete_all(self) -> Sequence[str]:
         """Delete whatever is still open; returns a line for each thing that could not be removed."""
         troubles: list[str] = []
-        for name, cloud in self._clouds.items():
+        for name in self.configs:
+            if not self.ledger.open_entries(name):
+                continue
             try:
-                if self.ledger.open_entries(name):
-                    report = cloud.cleanup(Deadline.after(CLEANUP_TIMEOUT_S))
-                    troubles += report.failures
-                    troubles += [f"{one.kind} {one.name} is still on {one.cloud}" for one in report.leftovers]
+                cloud = self.cloud(name)
+                report = cloud.cleanup(Deadline.after(CLEANUP_TIMEOUT_S))
+                told = " ".join(report.failures)
+                troubles += report.failures
+                troubles += [
+                    f"{one.kind} {one.name} is still on {one.cloud}" for one in report.leftovers if one.name not in told
+                ]
             except InteropError as error:
                 troubles.append(f"{name}: {error.what}")
-            finally:
-                cloud.close()
-        self._clouds.clear()
-        if troubles:
-            self.journal.write("note", text=str(CleanupError(tuple(troubles))))
-        self.journal.close()
         return troubles
+
+    def disconnect(self) -> None:
+        """Close connections and the journal; deletes nothing."""
+        for cloud in self._clouds.values():
+            cloud.close()
+        self._clouds.clear()
+        self.journal.close()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +19,7 @@ import psutil
 from golden_flows.errors import InteropError
 
 OWNER_FILE = "owner.json"
+UNSIGNED_GRACE_S = 30.0
 
 
 def new_run_id() -> str:
@@ -38,6 +41,8 @@ class Workspace:
     """``interop-results/<run>``: journal, evidence, reports. Stays."""
     scratch: Path
     """Removed when the run ends, or by ``golden-flows clean``."""
+    made_root: bool = False
+    """Whether the folder above ``results`` is this run's making, too."""
 
     @classmethod
     def create(cls, results_root: Path, run_id: str | None = None) -> Workspace:
@@ -46,7 +51,8 @@ class Workspace:
         Raises ``InteropError`` when a folder cannot be made.
         """
         run_id = run_id or new_run_id()
-        workspace = cls(run_id, results_root.absolute() / run_id, scratch_root() / run_id)
+        made_root = not results_root.exists()
+        workspace = cls(run_id, results_root.absolute() / run_id, scratch_root() / run_id, made_root)
         try:
             workspace.results.mkdir(parents=True)
             workspace.scratch.mkdir(parents=True, mode=0o700)
@@ -57,12 +63,20 @@ class Workspace:
             }
             (workspace.scratch / OWNER_FILE).write_text(json.dumps(owner), "utf-8")
         except OSError as error:
-            shutil.rmtree(workspace.scratch, ignore_errors=True)
+            workspace.remove()
             raise InteropError(
                 f"cannot make a folder for the run: {error.filename}: {error.strerror}",
                 "free some space, or choose another place: --results FOLDER (and XDG_CACHE_HOME for scratch)",
             ) from error
         return workspace
+
+    def remove(self) -> None:
+        """Both folders: of a run that never began."""
+        shutil.rmtree(self.results, ignore_errors=True)
+        if self.made_root:
+            with contextlib.suppress(OSError):  # another run may have moved in
+                self.results.parent.rmdir()
+        self.remove_scratch()
 
     def remove_scratch(self) -> None:
         shutil.rmtree(self.scratch, ignore_errors=True)
@@ -85,10 +99,20 @@ def abandoned_runs() -> Iterator[Abandoned]:
             owner = json.loads((scratch / OWNER_FILE).read_text("utf-8"))
             pid, started_s, results = int(owner["pid"]), float(owner["started_s"]), Path(owner["results"])
         except (OSError, ValueError, KeyError, TypeError):
+            if _is_being_made(scratch):
+                continue
             yield Abandoned(scratch.name, scratch, None)
             continue
         if not _is_alive(pid, started_s):
             yield Abandoned(scratch.name, scratch, results)
+
+
+def _is_being_made(scratch: Path) -> bool:
+    """A folder without an owner may be of a run that begins this moment."""
+    try:
+        return time.time() - scratch.stat().st_mtime < UNSIGNED_GRACE_S
+    except OSError:
+        return True  # gone meanwhile
 
 
 def _is_alive(pid: int, started_s: float) -> bool:

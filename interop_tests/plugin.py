@@ -50,11 +50,22 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         return None
     from interop_tests.run import InteropRun
 
+    _prepare_workers(config)
     run = InteropRun(config)
     code = run.begin()
     if code is None:
         config.pluginmanager.register(run, "golden-flows-run")
     return code
+
+
+def _prepare_workers(config: pytest.Config) -> None:
+    """With pytest-xdist: refuse what would tell a story twice. Which worker gets what, ``scheduling`` decides."""
+    if hasattr(config, "workerinput") or not config.pluginmanager.hasplugin("xdist"):
+        return
+    if config.option.dist == "each":
+        raise pytest.UsageError("--dist each would tell every story once per worker: leave it out")
+    if config.option.maxworkerrestart is None:
+        config.option.maxworkerrestart = "0"  # what a lost worker has not judged is lost: the run is incomplete
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any, TextIO
 
 import pytest
 
-from golden_flows.errors import InteropError, MissingProgram, UsageError
+from golden_flows.errors import InteropError, MissingProgram, RecordError, UsageError
 from golden_flows.guideline import load_checks, load_guideline
+from golden_flows.interrupts import end_on_signals, uninterrupted
+from golden_flows.model.matrix import Run
 from golden_flows.model.outcome import ExitCode
 from golden_flows.preparation import Asked, PreparedRun, prepare, split_names
 from golden_flows.progress import Progress, plain_console
@@ -36,10 +36,13 @@ class InteropRun:
         self._session: Session | None = None
         self._progress: Progress | None = None
         self._console = plain_console(sys.stdout)
+        self._lost_record: RecordError | None = None
         self._worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
         if self._worker_input is None:
             _quieten(config)
-        signal.signal(signal.SIGTERM, _as_interrupt)
+        end_on_signals()
+        # Whatever way pytest ends, this comes: a run that pytest never got to finish is ended then.
+        config.add_cleanup(self._end_if_begun)
 
     # -- beginning
 
@@ -47,7 +50,8 @@ class InteropRun:
         """None when the run has begun; else the exit code, after the message has been printed."""
         if self._worker_input is not None:
             context = RunContext.loads(self._worker_input[WORKER_KEY])
-            self._session = Session.open(context, load_guideline(context.plan.guideline), load_checks())
+            part = str(self._worker_input["workerid"])
+            self._session = Session.open(context, load_guideline(context.plan.guideline), load_checks(), part)
             return None
         self._console = plain_console(_own_stdout())
         self._progress = Progress(self._console, self._began_s)
@@ -60,7 +64,7 @@ class InteropRun:
             print(_one_message(error), file=sys.stderr)
             return ExitCode.INCOMPLETE.value
         except KeyboardInterrupt:
-            print("interrupted before the run began: nothing was made", file=sys.stderr)
+            print("interrupted before the run began: nothing was made, nothing is left", file=sys.stderr)
             return ExitCode.INCOMPLETE.value
         self._session = self._run.session
         return None
@@ -83,6 +87,14 @@ class InteropRun:
         if self._run:
             node.workerinput[WORKER_KEY] = self._run.context.dumps()
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        if self._run is None:
+            return None
+        from interop_tests.scheduling import PairScheduling  # only here: pytest-xdist may be switched off
+
+        return PairScheduling(config, log, self._run.context.plan)
+
     # -- the plan as test items
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -91,11 +103,7 @@ class InteropRun:
         plan = self._session.context.plan
         metafunc.parametrize(
             ("pair", "check_id"),
-            [
-                pytest.param(cell, check, id=f"{cell.id}-{check}", marks=pytest.mark.xdist_group(cell.id))
-                for cell in plan.cells
-                for check in plan.checks
-            ],
+            [pytest.param(cell, check, id=f"{cell.id}-{check}") for cell in plan.cells for check in plan.checks],
         )
 
     @property
@@ -114,43 +122,78 @@ class InteropRun:
 
     # -- end
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """What cannot be written down is not tried: the run stops, and cleans up."""
+        if call.excinfo and isinstance(call.excinfo.value, RecordError):
+            self._lost_record = call.excinfo.value
+            item.session.shouldstop = call.excinfo.value.what
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._run is None:
-            if self._session:
-                self._session.close()
+            self._end_of_worker()
             return
         interrupted = "interrupted" if exitstatus == pytest.ExitCode.INTERRUPTED else ""
         internal = "pytest failed inside" if exitstatus == pytest.ExitCode.INTERNAL_ERROR else ""
-        if interrupted and self._progress:
-            self._progress.say("interrupted: deleting what was made, stopping clouds")
-        folder = self._run.context.results
+        if self._lost_record:
+            self._say("deleting what was made, stopping clouds")
+        elif interrupted:
+            self._say(
+                "interrupted: deleting what was made, stopping clouds (once more to leave it to `golden-flows clean`)"
+            )
+        session.exitstatus = ExitCode.INCOMPLETE.value
+        reason = self._lost_record.what if self._lost_record else interrupted or internal
         try:
-            try:
-                self._run.end(interrupted or internal)
-            finally:
-                if self._progress:
-                    self._progress.stop()
+            session.exitstatus = self._end(reason).exit_code.value
+        except InteropError as error:
+            print(_one_message(self._lost_record or error), file=sys.stderr)
+
+    def _end(self, reason: str) -> Run:
+        """End the run and write its reports. Raises ``InteropError`` when either cannot be written."""
+        prepared, self._run, self._session = self._run, None, None
+        if prepared is None:
+            raise InteropError("no run has begun")
+        folder = prepared.context.results
+        try:
+            prepared.end(reason, lambda: self._say("still stopping clouds, please wait"))
+        finally:
+            if self._progress:
+                self._progress.stop()
+        with uninterrupted():
             files = write_all(folder)
             run = read_run(folder)
-        except InteropError as error:
-            print(_one_message(error), file=sys.stderr)
-            session.exitstatus = ExitCode.INCOMPLETE.value
-            return
-        terminal.render(run, self._console)
-        names = ", ".join(sorted(path.name for path in files.values()))
-        self._console.print(f"\nReports: {_shown(folder)}  ({names})")
-        session.exitstatus = run.exit_code.value
+            terminal.render(run, self._console)
+            names = ", ".join(sorted(path.name for path in files.values()))
+            self._console.print(f"\nReports: {_shown(folder)}  ({names})")
+            return run
+
+    def _end_if_begun(self) -> None:
+        """For a pytest that ended without a session's end: before one began, or by a plugin."""
+        if self._run:
+            try:
+                self._end("pytest ended without executing the plan")
+            except InteropError as error:
+                print(_one_message(error), file=sys.stderr)
+        self._end_of_worker()
+
+    def _end_of_worker(self) -> None:
+        """A worker deletes what it made; what it cannot, the controller tries again."""
+        session, self._session = self._session, None
+        if session:
+            try:
+                session.delete_all()
+            finally:
+                session.disconnect()
+
+    def _say(self, text: str) -> None:
+        if self._progress:
+            self._progress.say(text)
 
 
 def _shown(folder: Path) -> str:
     """Relative where that is shorter to read."""
     return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)
-
-
-def _as_interrupt(signum: int, frame: FrameType | None) -> None:
-    """SIGTERM ends a run the way Ctrl-C does: cleaned up, reported, exit 3."""
-    raise KeyboardInterrupt
 
 
 def _quieten(config: pytest.Config) -> None:

@@ -118,9 +118,12 @@ class Cloud:
         return servers.pick_flavor(self._api, name, min_disk_bytes, min_ram_mib)
 
     def inventory(self) -> dict[str, dict[str, str]]:
-        """What the project owns, kind -> id -> name: ``server``, ``image``, ``port``, ``keypair``, …."""
+        """What the project owns, kind -> id -> name: ``server``, ``image``, ``port``, ``keypair``, ….
+
+        Without what other runs, or other processes of this run, have there: that comes and goes on its own.
+        """
         with self._api.guard("listing what the project owns"):
-            return deletion.inventory(self._api)
+            return deletion.inventory(self._api, self._ledger)
 
     # -- what is made: names get the run's prefix, and every resource is in the ledger before it is made
 
@@ -325,7 +328,7 @@ class Cloud:
         return not deletion.cleanup(self._api, self._ledger, deadline, mine).leftovers
 
     def _full(self, name: str) -> str:
-        return name if name.startswith(self._ledger.prefix) else self._ledger.prefix + name
+        return self._ledger.full_name(name)
 
 
 def connect(config: CloudConfig, ledger: Ledger, journal: Journal, *, request_timeout_s: float = 60.0) -> Cloud:

@@ -41,6 +41,10 @@ class CloudConfig:
     _region_config: Any = field(repr=False, compare=False)
     """openstacksdk's CloudRegion; holds secrets, so it is in no repr."""
 
+    @property
+    def auth_url(self) -> str:
+        return str((self._region_config.config.get("auth") or {}).get("auth_url") or "")
+
 
 def load_clouds(names: Iterable[str], extra_files: Sequence[Path] = ()) -> dict[str, CloudConfig]:
     """These clouds, by name, in the order asked. The user's own clouds.yaml wins over ``extra_files``.
@@ -55,6 +59,24 @@ def load_clouds(names: Iterable[str], extra_files: Sequence[Path] = ()) -> dict[
             raise _unknown_cloud(name, sources)
         found[name] = _read_entry(name, source)
     return found
+
+
+def load_again(name: str, source_file: str, auth_url: str) -> CloudConfig:
+    """The cloud ``name`` that an earlier run used: from the file it used, else from wherever it is found now.
+
+    Raises ``UsageError`` when it is found nowhere, or when what is found is another cloud (other ``auth_url``): what
+    the run made is not there, and must not be taken for gone.
+    """
+    file = Path(source_file)
+    config = load_clouds([name], [file] if file.is_file() else [])[name]
+    if config.source_file != source_file and file.is_file() and name in _names(_extra_source(file)):
+        config = _read_entry(name, _extra_source(file))
+    if auth_url and config.auth_url != auth_url:
+        raise UsageError(
+            f"cloud {name!r} is {config.auth_url} in {config.source_file}, and was {auth_url} then",
+            f"point OS_CLIENT_CONFIG_FILE at a clouds.yaml with the one of then (it was in {source_file})",
+        )
+    return config
 
 
 def known_cloud_names(extra_files: Sequence[Path] = ()) -> tuple[str, ...]:
@@ -77,10 +99,15 @@ def _sources(extra_files: Sequence[Path]) -> list[OpenStackConfig]:
     try:
         return [
             OpenStackConfig(),
-            *(OpenStackConfig([str(one)], secure_files=[], load_envvars=False) for one in extra_files),
+            *(_extra_source(one) for one in extra_files),
         ]
     except sdk_errors.ConfigException as error:
         raise UsageError(f"cannot use {users or 'the OS_* environment'}: {shorten(str(error))}") from error
+
+
+def _extra_source(file: Path) -> OpenStackConfig:
+    """One file, with the secure.yaml beside it; nothing of the user's other files or environment."""
+    return OpenStackConfig([str(file)], secure_files=[str(file.with_name("secure.yaml"))], load_envvars=False)
 
 
 def _check_file(path: Path) -> None:

@@ -213,25 +213,39 @@ def _request(api: ApiSession, target: _Target, now_s: float, began_s: float) -> 
         target.refused = f"not deleted: HTTP {response.status_code} {reason_of(response)}".rstrip()
 
 
-def inventory(api: ApiSession) -> dict[str, dict[str, str]]:
-    """What the project owns: kind -> id -> name. Ports that Neutron makes for itself are left out."""
+def inventory(api: ApiSession, ledger: Ledger) -> dict[str, dict[str, str]]:
+    """What the project owns: kind -> id -> name; without Neutron's own ports and other runs' things."""
     with api.guard("listing what the project owns"):
         sdk = api.sdk
         project = sdk.session.get_project_id()
-        owned: dict[str, dict[str, str]] = {
-            "server": {str(one.id): str(one.name) for one in sdk.compute.servers(details=False)},
-            "keypair": {str(one.name): str(one.name) for one in sdk.compute.keypairs()},
-            "image": {str(one.id): str(one.name) for one in sdk.image.images(owner=project)},
-            "port": {
-                str(one.id): str(one.name or one.mac_address)
-                for one in sdk.network.ports(project_id=project)
+        before = {str(one.id): str(one.name) for one in sdk.compute.servers(details=False)}
+        ports = [*sdk.network.ports(project_id=project)]
+        # Again, for a foreign server that came while we looked at the ports.
+        now = {str(one.id): str(one.name) for one in sdk.compute.servers(details=False)}
+        seen = {**before, **now}
+        foreign = {id for id, name in seen.items() if ledger.is_foreign(api.name, "server", id, name)}
+        listed: dict[str, list[tuple[str, str, str]]] = {  # (id, name to tell, label that carries a run's prefix)
+            "server": [(id, name, name) for id, name in now.items()],
+            "keypair": [(str(one.name), str(one.name), str(one.name)) for one in sdk.compute.keypairs()],
+            "image": [(str(one.id), str(one.name), str(one.name)) for one in sdk.image.images(owner=project)],
+            "port": [
+                (str(one.id), str(one.name or one.mac_address), str(one.name or ""))
+                for one in ports
                 # A DHCP agent makes its port when the first server comes, and keeps it.
-                if not str(one.device_owner or "").startswith("network:")
-            },
-            "floating_ip": {str(one.id): str(one.floating_ip_address) for one in sdk.network.ips(project_id=project)},
-            "security_group": {str(one.id): str(one.name) for one in sdk.network.security_groups(project_id=project)},
+                if not str(one.device_owner or "").startswith("network:") and str(one.device_id) not in foreign
+            ],
+            "floating_ip": [
+                (str(one.id), str(one.floating_ip_address), str(one.description or ""))
+                for one in sdk.network.ips(project_id=project)
+            ],
+            "security_group": [
+                (str(one.id), str(one.name), str(one.name)) for one in sdk.network.security_groups(project_id=project)
+            ],
         }
         # Not every cloud has block storage; the SDK says so, in two ways, only when it is asked for something there.
         with contextlib.suppress(auth_errors.EndpointNotFound, sdk_errors.ServiceDisabledException):
-            owned["volume"] = {str(one.id): str(one.name) for one in sdk.block_storage.volumes(details=False)}
-        return owned
+            listed["volume"] = [(str(one.id), str(one.name), "") for one in sdk.block_storage.volumes(details=False)]
+    return {
+        kind: {id: name for id, name, label in found if not ledger.is_foreign(api.name, kind, id, label)}
+        for kind, found in listed.items()
+    }

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from golden_flows.errors import RecordError
 from golden_flows.journal import Journal
 from golden_flows.model.cloud import Pair
 from golden_flows.model.facts import Facts
@@ -88,7 +89,10 @@ class GoldenFlow:
         return self.facts.pair
 
     def reach(self, stage: Stage) -> Reached:
-        """Run this stage, and what it depends on, unless it has been run. Never raises but for interrupts."""
+        """Run this stage, and what it depends on, unless it has been run.
+
+        Never raises but for interrupts, and ``RecordError``: a story that cannot be written down is not told on.
+        """
         if stage not in self._runs:
             self._runs[stage] = self._enter(stage)
         return self._runs[stage]
@@ -125,6 +129,8 @@ class GoldenFlow:
             self._story.stages()[stage]()
         except StageStopped as stopped:
             return Outcome.FAIL, stopped.reason
+        except RecordError:
+            raise
         except Exception as error:  # whatever it was, we could not find out, and the reader must see why
             logger.info("stage %s of %s is broken", stage.value, self.pair.id, exc_info=True)
             return Outcome.BROKEN, self.journal.redact(str(error) or type(error).__name__)

@@ -109,3 +109,19 @@ def test_a_cloud_that_is_away_keeps_its_entries_and_does_not_stop_the_others(jou
     assert reports["a"].leftovers[0].id == "id-a"
     assert "does not answer" in reports["a"].failures[0]
     assert [one.cloud for one in read_ledger(journal.path)[1]] == ["a"]
+
+
+def test_two_processes_of_a_run_give_different_names_and_take_over_each_others_rest(journal: Journal) -> None:
+    first, second = Ledger(journal, "r1", part="gw0"), Ledger(journal, "r1", part="gw1")
+    name = first.full_name("anne")
+    assert (name, second.full_name("anne")) == ("interop-r1-gw0-anne", "interop-r1-gw1-anne")
+    first.created(first.planned("a", "server", name), "id-1")
+    assert second.is_foreign("a", "server", "id-1", name)
+    second.adopt(read_ledger(journal.path)[1])
+    assert [one.id for one in second.open_entries("a")] == ["id-1"]
+    assert not second.is_foreign("a", "server", "id-1", name)
+
+
+def test_other_peoples_things_are_not_foreign_runs(journal: Journal) -> None:
+    assert not Ledger(journal, "r1").is_foreign("a", "server", "id-9", "production-database")
+    assert Ledger(journal, "r1").is_foreign("a", "server", "id-9", "interop-r2-anne")

@@ -112,6 +112,8 @@ class RecordingFabric:
         self.plugged: dict[str, tuple[NicSpec, PortRules]] = {}
         self.reserved: dict[str, HostEntry] = {}
         self.floating: dict[str, str] = {}
+        self.slow_s = 0.0
+        """How long it takes to lead a floating address somewhere."""
 
     async def start(self, networks: Sequence[NetworkSpec]) -> None:
         self.networks = list(networks)
@@ -136,6 +138,7 @@ class RecordingFabric:
         self.plugged[port_id] = (self.plugged[port_id][0], rules)
 
     async def associate_floating(self, floating_ip: str, fixed_ip: str) -> None:
+        await asyncio.sleep(self.slow_s)
         self.floating[floating_ip] = fixed_ip
 
     async def disassociate_floating(self, floating_ip: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from refclouds.node import IngressRule
@@ -143,3 +144,14 @@ def test_a_port_given_to_a_server_stays_when_the_server_goes(private: Any, wait:
     wait("404", lambda: private.call("GET", f"/compute/v2.1/servers/{server}").status_code == 404)
     left = private.call("GET", f"/network/v2.0/ports/{port}").json()["port"]
     assert (left["device_id"], left["status"]) == ("", "DOWN")
+
+
+def test_two_floating_addresses_asked_for_at_once_are_two(private: Any) -> None:
+    private.fabric.slow_s = 0.3  # as long as two requests overlap
+    external = network(private, "public")
+    ports = [make_port(private).json()["port"]["id"] for _ in range(2)]
+    wishes = [{"floatingip": {"floating_network_id": external, "port_id": port}} for port in ports]
+    with ThreadPoolExecutor() as pool:
+        made = list(pool.map(lambda wish: private.call("POST", "/network/v2.0/floatingips", json=wish).json(), wishes))
+    assert len({one["floatingip"]["floating_ip_address"] for one in made}) == 2
+    assert len(private.fabric.floating) == 2
