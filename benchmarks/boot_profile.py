@@ -18,7 +18,9 @@ _ONE_MIB = 0x100000
 def what_runs(registers: str, *, kernel_began: bool) -> str:
     """One of: firmware, boot loader, kernel decompression, kernel, user space, idle.
 
-    ``kernel_began`` tells identity-mapped kernel code apart from what ran before it.
+    Firmware and boot loader are to be read together: GRUB reads the disk through the firmware, whose 16-bit code
+    cannot be told from GRUB's by its address. ``kernel_began`` tells identity-mapped kernel code apart from what ran
+    before it.
     """
     found = dict(_FIELDS.findall(registers))
     pc = int(found.get("RIP") or found.get("EIP") or "0", 16)

@@ -19,7 +19,7 @@ POLL_S = 5.0
 def describe() -> dict[str, str]:
     """Versions and sizes; nothing that names the machine."""
     return {
-        "system": f"{_os_name()}, kernel {platform.release()}",
+        "system": f"{_os_name()}, kernel {platform.release().partition('-')[0]}",
         "processor": _first_match(Path("/proc/cpuinfo"), r"model name\s*: (.*)"),
         "cores": str(os.cpu_count()),
         "memory": _first_match(Path("/proc/meminfo"), r"MemTotal:\s*(.*)"),

@@ -51,7 +51,7 @@ def _span(values: Sequence[float], digits: int = 2) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     rule = ["---", *("---:" for _ in head[1:])]
-    return ["", *(f"| {' | '.join(row)} |" for row in (head, rule, *rows)), ""]
+    return ["", *(f"| {' | '.join(row)} |" for row in (head, rule, *rows))]
 
 
 def to_markdown(found: Measurement) -> str:
