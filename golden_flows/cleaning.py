@@ -53,16 +53,29 @@ def clean(results_root: Path, run_id: str | None, say: Say) -> CleanReport:
         if one in alive:
             continue
         scratch = abandoned[one].scratch if one in abandoned else None
+        failed = len(report.failures)
         if scratch:
             _end_processes(scratch, say)
         journal = journals.get(one)
         if journal and journal.is_file():
             _clean_ledger(journal, report, say)
-        if scratch:
+        if scratch and len(report.failures) > failed:
+            say(f"{one}: keeping {scratch / workspace.OWNER_FILE}, so that a later clean finds the rest")
+            _empty(scratch)
+        elif scratch:
             say(f"{one}: removing scratch {scratch}")
             shutil.rmtree(scratch, ignore_errors=True)
             report.scratch_removed += 1
     return report
+
+
+def _empty(scratch: Path) -> None:
+    """Everything but the owner's file, which says where the journal is."""
+    for path in scratch.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != workspace.OWNER_FILE:
+            path.unlink(missing_ok=True)
 
 
 def _alive_runs(abandoned: set[str]) -> set[str]:
@@ -130,5 +143,6 @@ def _count(cloud: str, cleaned: CleanupReport, report: CleanReport, say: Say) ->
     report.removed += len(cleaned.removed)
     for one in cleaned.removed:
         say(f"{cloud}: removed {one.kind} {one.name}")
-    report.failures += [f"{cloud}: {one.kind} {one.name} ({one.id})" for one in cleaned.leftovers]
-    report.failures += [f"{cloud}: {line}" for line in cleaned.failures]
+    told = "\n".join(cleaned.failures)
+    report.failures += cleaned.failures if cloud in told else [f"{cloud}: {line}" for line in cleaned.failures]
+    report.failures += [f"{cloud}: {one.kind} {one.name}" for one in cleaned.leftovers if one.name not in told]

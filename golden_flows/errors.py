@@ -8,6 +8,7 @@
     └── InteropError          we could not find out (Allure: broken)
         ├── UsageError        the caller asked for something that cannot be: exit 2
         ├── CloudError        a cloud refused, died or answered nonsense
+        │   └── Unreachable   its API does not answer at all
         ├── GuestError        no way into a guest, or it answered nonsense
         ├── MissingProgram    a system program is not installed: exit 2
         ├── CleanupError      something we made could not be removed
@@ -51,6 +52,10 @@ class UsageError(InteropError):
 
 class CloudError(InteropError):
     """A cloud refused, died, or answered something that the API reference does not allow."""
+
+
+class Unreachable(CloudError):
+    """Nothing answers at a cloud's API, or not in time."""
 
 
 class GuestError(InteropError):

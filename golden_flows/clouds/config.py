@@ -64,14 +64,14 @@ def load_clouds(names: Iterable[str], extra_files: Sequence[Path] = ()) -> dict[
 def load_again(name: str, source_file: str, auth_url: str) -> CloudConfig:
     """The cloud ``name`` that an earlier run used: from the file it used, else from wherever it is found now.
 
-    Raises ``UsageError`` when it is found nowhere, or when what is found is another cloud (other ``auth_url``): what
-    the run made is not there, and must not be taken for gone.
+    Raises ``UsageError`` when it is found nowhere, or when another file has another cloud of that name (other
+    ``auth_url``): what the run made is not there, and must not be taken for gone.
     """
     file = Path(source_file)
     config = load_clouds([name], [file] if file.is_file() else [])[name]
     if config.source_file != source_file and file.is_file() and name in _names(_extra_source(file)):
         config = _read_entry(name, _extra_source(file))
-    if auth_url and config.auth_url != auth_url:
+    if config.source_file != source_file and auth_url and config.auth_url != auth_url:
         raise UsageError(
             f"cloud {name!r} is {config.auth_url} in {config.source_file}, and was {auth_url} then",
             f"point OS_CLIENT_CONFIG_FILE at a clouds.yaml with the one of then (it was in {source_file})",

@@ -14,7 +14,7 @@ from keystoneauth1 import exceptions as auth_errors
 from openstack import exceptions as sdk_errors
 
 from golden_flows.clouds.session import ApiSession, reason_of
-from golden_flows.errors import InteropError, WaitTimeout
+from golden_flows.errors import InteropError, Unreachable, WaitTimeout
 from golden_flows.ledger import CleanupReport, Entry, Ledger
 from golden_flows.model.facts import Leftover
 from golden_flows.waiting import Deadline, wait_for
@@ -81,25 +81,30 @@ def cleanup(api: ApiSession, ledger: Ledger, deadline: Deadline, only: Iterable[
     """
     entries = [*(ledger.open_entries(api.name) if only is None else only)]
     sweep = _Sweep()
+    silent = False
     for kind in KINDS:
         mine = [one for one in reversed(entries) if one.kind == kind]
         if not mine:
             continue
+        if silent:
+            sweep.leftovers += [_leftover(one) for one in mine]
+            continue
         try:
             _remove_kind(api, ledger, mine, deadline, sweep)
         except InteropError as error:
+            silent = isinstance(error, Unreachable)  # the other kinds would only wait for the same silence
             still = {one.key for one in ledger.open_entries(api.name)}
             told = {(one.kind, one.name) for one in sweep.leftovers}
-            sweep.leftovers += [
-                Leftover(cloud=api.name, kind=kind, id=one.id or "", name=one.name)
-                for one in mine
-                if one.key in still and (kind, one.name) not in told
-            ]
-            sweep.failures.append(f"{kind}: {error.what}")
+            sweep.leftovers += [_leftover(one) for one in mine if one.key in still and (kind, one.name) not in told]
+            sweep.failures.append(error.what if silent else f"{kind}: {error.what}")
     for entry in entries:
         if entry.kind not in KINDS:
             sweep.failures.append(f"{entry.kind} {entry.name}: do not know how to delete this kind")
     return CleanupReport(tuple(sweep.removed), tuple(sweep.leftovers), tuple(sweep.failures))
+
+
+def _leftover(entry: Entry) -> Leftover:
+    return Leftover(cloud=entry.cloud, kind=entry.kind, id=entry.id or "", name=entry.name)
 
 
 def _remove_kind(api: ApiSession, ledger: Ledger, entries: list[Entry], deadline: Deadline, sweep: _Sweep) -> None:

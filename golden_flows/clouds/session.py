@@ -13,13 +13,15 @@ from keystoneauth1 import exceptions as auth_errors
 from openstack import exceptions as sdk_errors
 
 from golden_flows.clouds.config import CloudConfig
-from golden_flows.errors import CloudError, InteropError, Unsupported, UsageError, shorten
+from golden_flows.errors import CloudError, InteropError, Unreachable, Unsupported, UsageError, shorten
 from golden_flows.journal import Journal
 
 # Without a handler Python prints on stderr what keystoneauth tried before it raised; the exception says it better.
 for _name in ("keystoneauth", "openstack"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
+SILENT_TIMEOUT_S = 10.0
+"""How long to wait for an answer from a cloud that has once not answered."""
 SECRET_AUTH_KEYS = ("password", "token", "application_credential_secret", "passcode", "client_secret")
 
 
@@ -35,6 +37,7 @@ class ApiSession:
             journal.hide(auth.get(key))
         if not region.config.get("api_timeout"):
             region.config["api_timeout"] = request_timeout_s
+        self.sdk: Any = None
         with self.guard("connecting"):
             self.sdk = openstack.connection.Connection(config=region)
 
@@ -49,7 +52,11 @@ class ApiSession:
         except InteropError:
             raise
         except (sdk_errors.SDKException, auth_errors.ClientException, requests.RequestException) as error:
-            raise explain(error, self.config, self.auth_url, doing) from error
+            explained = explain(error, self.config, self.auth_url, doing)
+            if isinstance(explained, Unreachable) and self.sdk is not None:
+                # Whoever did not answer once is not waited for as long again: the end of a run asks many times.
+                self.sdk.session.timeout = min(self.sdk.session.timeout or SILENT_TIMEOUT_S, SILENT_TIMEOUT_S)
+            raise explained from error
 
     def send(
         self,
@@ -141,7 +148,7 @@ def explain(error: Exception, config: CloudConfig, auth_url: str, doing: str) ->
     transport = _transport_problem(chain)
     if transport:
         what, remedy = transport
-        return CloudError(f"{cloud}: {what} ({_url_of(chain) or auth_url}), while {doing}", remedy)
+        return Unreachable(f"{cloud}: {what} ({_url_of(chain) or auth_url}), while {doing}", remedy)
     if isinstance(error, _NO_ENDPOINT):
         where = f" in region {config.region!r}" if config.region else ""
         return CloudError(
