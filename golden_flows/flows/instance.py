@@ -136,7 +136,7 @@ class Instance:
                 lambda: self._look(not_boot_id, silent_until),
                 deadline=deadline,
                 until=lambda found: found is not None,
-                every_s=0.5,
+                every_s=0.25,
             )
         except WaitTimeout:
             report = None
