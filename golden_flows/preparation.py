@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from golden_flows import journal as journal_module
-from golden_flows import reference_clouds
+from golden_flows import reference_clouds, room
 from golden_flows.clouds.config import known_cloud_names
 from golden_flows.errors import CleanupError, InteropError, UsageError
 from golden_flows.guideline import load_checks, load_guideline
@@ -99,11 +99,14 @@ def prepare(asked: Asked, say: Say) -> PreparedRun:
         dict.fromkeys(name for cell in cells for name in (cell.src, cell.dst) if name not in own and name in profiles)
     )
     faults = _faults_by_cloud(asked.faults, to_start)
+    room.require_memory(len(to_start))
     workspace = Workspace.create(asked.results_root)
     started: list[ReferenceCloud] = []
     session: Session | None = None
     try:
+        room.require_disk(workspace.results, room.RESULTS_MIB)
         if to_start:
+            room.require_disk(workspace.scratch, len(to_start) * room.SCRATCH_PER_CLOUD_MIB)
             say(f"starting reference clouds: {', '.join(to_start)}")
             started = reference_clouds.start(
                 to_start, state_root=workspace.scratch, faults=faults, install=asked.install, say=say

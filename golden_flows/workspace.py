@@ -65,7 +65,7 @@ class Workspace:
         except OSError as error:
             workspace.remove()
             raise InteropError(
-                f"cannot make a folder for the run: {error.filename}: {error.strerror}",
+                f"cannot make a folder for the run: {error.filename or workspace.scratch}: {error.strerror}",
                 "free some space, or choose another place: --results FOLDER (and XDG_CACHE_HOME for scratch)",
             ) from error
         return workspace
