@@ -33,7 +33,15 @@ def cli() -> None:
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def run(pytest_arguments: Sequence[str]) -> None:
     """Run the golden flow: golden-flows run --src A --dst B [pytest options]."""
-    sys.exit(int(pytest.main(["--pyargs", "interop_tests.test_golden_flow", *pytest_arguments])))
+    code = int(pytest.main(["--pyargs", "interop_tests.test_golden_flow", *pytest_arguments]))
+    sys.exit(_OURS.get(code, code))
+
+
+_OURS = {
+    int(pytest.ExitCode.USAGE_ERROR): ExitCode.USAGE.value,
+    int(pytest.ExitCode.NO_TESTS_COLLECTED): ExitCode.INCOMPLETE.value,
+}
+"""Pytest's own words for an end that came before a run, in ours."""
 
 
 @cli.command()
