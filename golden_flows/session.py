@@ -147,10 +147,16 @@ class Session:
         return self._clouds[name]
 
     def preflight(self) -> Iterable[str]:
-        """One line per cloud: who we are there. Raises at the first cloud that cannot be used."""
+        """One line per cloud: who we are there. Raises at the first cloud that cannot be used.
+
+        That is also one whose profile names what is not there: ``UsageError``.
+        """
+        sources = {cell.src for cell in self.context.plan.cells}
         for name in self.configs:
             cloud = self.cloud(name)
-            yield f"{name}: {cloud.preflight()}"
+            who = cloud.preflight()
+            cloud.find_named(as_source=name in sources)
+            yield f"{name}: {who}"
 
     def adopt_what_is_open(self) -> None:
         """Take charge of what workers of this run left when they died. Raises ``InteropError``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -66,6 +67,9 @@ class InteropRun:
             return ExitCode.INCOMPLETE.value
         except KeyboardInterrupt:
             print("interrupted before the run began: nothing was made, nothing is left", file=sys.stderr)
+            return ExitCode.INCOMPLETE.value
+        except Exception:  # a mistake of ours is not a finding about a cloud, which Python's own exit code 1 would say
+            traceback.print_exc()
             return ExitCode.INCOMPLETE.value
         self._session = self._run.session
         return None

@@ -76,6 +76,25 @@ class Cloud:
             self._api.ask(service, "GET", path)
         return f"{who} at {self._api.auth_url}; compute up to {newest[0]}.{newest[1]}"
 
+    def find_named(self, *, as_source: bool) -> None:
+        """Look up whatever the profile names. Raises ``UsageError`` saying what is there instead.
+
+        A source must have an image to start from.
+        """
+        profile = self.profile
+        if as_source and not profile.image:
+            raise UsageError(
+                f"cloud {profile.cloud!r} does not say which image Anne starts from",
+                "name a Glance image in clouds.yaml: interop: {image: NAME}",
+            )
+        if as_source and profile.image:
+            self.find_image(profile.image)
+        self.find_networks(profile.networks)
+        if profile.floating_network:
+            self.find_networks([profile.floating_network])
+        if profile.flavor:
+            self.pick_flavor(profile.flavor, 0, 0)
+
     def discover(self) -> Discovery:
         """What the cloud says of itself before anything is made on it."""
         schema = self._api.read("image", "/schemas/image").get("properties")
