@@ -24,6 +24,7 @@ from golden_flows.flows.home import SourceImage
 from golden_flows.flows.instance import SSH_PORT, Instance
 from golden_flows.flows.record import Record
 from golden_flows.flows.setting import (
+    APP_TIMEOUT_S,
     CLEANUP_TIMEOUT_S,
     SHELL_TIMEOUT_S,
     TRANSFER_TIMEOUT_S,
@@ -32,7 +33,7 @@ from golden_flows.flows.setting import (
 )
 from golden_flows.flows.story import APP_PORT, CLOSED_PORT, PAYLOAD_PATH, UserData, user_data_abroad
 from golden_flows.guests.ssh import KeyPair, generate_key, try_login
-from golden_flows.guests.tcp import http_get, probe_port
+from golden_flows.guests.tcp import HttpAnswer, http_get, probe_port
 from golden_flows.model.cloud import Pair
 from golden_flows.model.facts import (
     ApplicationFacts,
@@ -275,7 +276,7 @@ class Anne:
         self._record.say("asking Anne's app from outside")
         with ThreadPoolExecutor(1) as beside:  # a port that swallows what comes to it costs the whole timeout
             closed_port = beside.submit(probe_port, guest.address, CLOSED_PORT, access)
-            answer = http_get(f"http://{guest.address}:{APP_PORT}/nonce", access)
+            answer = self._ask_app(f"http://{guest.address}:{APP_PORT}/nonce", access)
             payload = http_get(f"http://{guest.address}:{APP_PORT}/payload", access, timeout_s=60.0)
             in_guest, listening = self._look_inside()
         self.facts = replace(
@@ -295,6 +296,19 @@ class Anne:
                 error=answer.error or payload.error,
             ),
         )
+
+    def _ask_app(self, url: str, access: str | None) -> HttpAnswer:
+        """The app starts after the agent has reported: it gets some time to answer anything at all."""
+        deadline = Deadline.after(APP_TIMEOUT_S)
+        try:
+            return wait_for(
+                "Anne's app",
+                lambda: http_get(url, access),
+                deadline=deadline,
+                until=lambda seen: seen.status is not None,
+            )
+        except WaitTimeout:
+            return http_get(url, access)
 
     def _look_inside(self) -> tuple[str | None, bool | None]:
         """(sha256 of the payload in the guest, whether something listens on the port nobody opened)."""

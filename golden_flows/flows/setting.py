@@ -15,6 +15,8 @@ from golden_flows.journal import Journal
 TRANSFER_TIMEOUT_S = 3600.0
 CLEANUP_TIMEOUT_S = 120.0
 SHELL_TIMEOUT_S = 40.0
+APP_TIMEOUT_S = 20.0
+"""From the agent's report to the first answer of Anne's app."""
 
 
 @dataclass(frozen=True)
