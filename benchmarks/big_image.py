@@ -78,7 +78,10 @@ def main(arguments: list[str]) -> int:
     configs = load_clouds(["private", "public-lite"], [Path(path) for path in arguments[1:]])
     deadline = Deadline.after(TIMEOUT_S)
     ledger = Ledger(journal, RUN_ID)
-    with connect(configs["private"], ledger, journal) as home, connect(configs["public-lite"], ledger, journal) as abroad:
+    with (
+        connect(configs["private"], ledger, journal) as home,
+        connect(configs["public-lite"], ledger, journal) as abroad,
+    ):
         home.preflight()
         abroad.preflight()
         _move(home, abroad, image, folder / "spool.raw", deadline)
