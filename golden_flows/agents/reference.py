@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from golden_flows.agents.console_frames import DOCUMENT_LIMIT_BYTES, MARKER, documents
 from golden_flows.agents.fields import Fields
+from golden_flows.agents.xen_fields import hypervisor_of, xenstore_of
 from golden_flows.errors import GuestError
 from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.facts import GuestFiles
@@ -14,15 +15,20 @@ from golden_flows.model.guest import (
     AgentPhase,
     Block,
     Channel,
+    Consoles,
     DhcpLease,
     DriverBundle,
     Drivers,
+    Getty,
     GuestIdentity,
     GuestReport,
+    GuestTools,
     Link,
     MetadataRequest,
     Route,
+    Service,
     UserDataRun,
+    canonical_mac,
 )
 
 CONSOLE_MARKER = MARKER
@@ -56,6 +62,8 @@ def parse_status(document: Mapping[str, object], *, source: str = "ssh") -> Gues
     metadata, auth = top.object("metadata"), top.object("auth")
     identity, drivers = top.object("identity"), top.object("drivers")
     block, user_data = top.object("block"), top.object("user_data")
+    hypervisor, xenstore, tools = top.object("hypervisor"), top.object("xenstore"), top.object("tools")
+    consoles = top.object("consoles")
     return GuestReport(
         run=top.text("run", ""),
         boot_id=top.text("boot_id"),
@@ -78,6 +86,11 @@ def parse_status(document: Mapping[str, object], *, source: str = "ssh") -> Gues
         authorized_key_fingerprints=_authorized(auth) if auth else None,
         password_set=bool(auth and auth.flag("password_set")),
         user_data=_user_data(user_data) if user_data else UserDataRun(),
+        hypervisor=hypervisor_of(hypervisor) if hypervisor else None,
+        xenstore=xenstore_of(xenstore) if xenstore else None,
+        tools=_tools(tools) if tools else None,
+        consoles=_consoles(consoles) if consoles else None,
+        services=top.each("services", _service) if top.has("services") else None,
         source=source,
     )
 
@@ -216,7 +229,7 @@ def _link(one: Fields) -> Link:
 
 
 def _mac(one: Fields) -> str:
-    return one.text("mac", "").lower().replace("-", ":")
+    return canonical_mac(one.text("mac", ""))
 
 
 def _route(one: Fields) -> Route:
@@ -236,7 +249,32 @@ def _drivers(one: Fields) -> Drivers:
         verdict=one.text("verdict", "skipped"),
         reason=one.text("reason", ""),
         seconds=one.number("seconds"),
+        reboot=one.text_or_none("reboot"),
+        previous_boot_id=one.text_or_none("previous_boot_id"),
     )
+
+
+def _tools(one: Fields) -> GuestTools:
+    bundle = one.object("bundle")
+    return GuestTools(
+        bundle=_bundle(bundle) if bundle else None,
+        verdict=one.text("verdict", "skipped"),
+        reason=one.text("reason", ""),
+        running=bool(one.flag("running")),
+        version=one.text_or_none("version"),
+    )
+
+
+def _consoles(one: Fields) -> Consoles:
+    return Consoles(active=one.texts("active"), gettys=one.each("gettys", _getty))
+
+
+def _getty(one: Fields) -> Getty:
+    return Getty(line=one.text("line"), exists=bool(one.flag("exists")), respawns=one.integer("respawns") or 0)
+
+
+def _service(one: Fields) -> Service:
+    return Service(name=one.text("name"), state=one.text("state"), restarts=one.integer("restarts") or 0)
 
 
 def _bundle(one: Fields) -> DriverBundle:
