@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from golden_flows.agents.console_frames import DOCUMENT_LIMIT_BYTES, MARKER, documents
-from golden_flows.agents.fields import Fields
+from golden_flows.agents.fields import LIST_LIMIT, Fields
 from golden_flows.agents.xen_fields import hypervisor_of, xenstore_of
 from golden_flows.errors import GuestError
 from golden_flows.guests.ssh import GuestShell
@@ -49,6 +49,19 @@ done | grep -o '[^/ ]*\.ko[.a-z0-9]*$'
 """
 _BUILTIN = r"""sed 's/.*\///' "/lib/modules/$(uname -r)/modules.builtin" 2>/dev/null"""
 _ON_DISK = r"""find "/lib/modules/$(uname -r)/" -name '*.ko*' 2>/dev/null | sed 's/.*\///'"""
+# The golden image's inittab starts every getty through console-login, which notes each start there.
+_GETTYS = r"""
+cd /run/gettys 2>/dev/null || exit 0
+cat /sys/class/tty/console/active
+for line in *; do
+  exists=no
+  case $line in
+    ttyS*) [ "$(cat "/sys/class/tty/$line/type" 2>/dev/null || echo 0)" != 0 ] && exists=yes ;;
+    *) [ -c "/dev/$line" ] && (: <>"/dev/$line") 2>/dev/null && exists=yes ;;
+  esac
+  [ -f "$line" ] && echo "$line $exists $(wc -l <"$line")"
+done
+"""
 _UDEV_RULES = "/etc/udev/rules.d/70-persistent-net.rules"
 
 
@@ -142,7 +155,20 @@ def read_files(shell: GuestShell) -> GuestFiles:
         # Without the list of the initramfs, the built-in drivers alone would only mislead.
         initramfs_modules=tuple(sorted({*early, *builtin})) if early else None,
         modules_on_disk=_module_names(shell, _ON_DISK) or None,
+        consoles=_parse_gettys(shell.run(_GETTYS, timeout_s=30.0).stdout.decode("ascii", "replace")),
     )
+
+
+def _parse_gettys(told: str) -> Consoles | None:
+    """The active consoles, then ``LINE yes|no STARTS`` for each getty; None where there is no such record."""
+    first, *lines = told.splitlines()[:LIST_LIMIT] or [""]
+    words = [line.split() for line in lines]
+    gettys = tuple(
+        Getty(line=one[0], exists=one[1] == "yes", respawns=max(0, int(one[2]) - 1))
+        for one in words
+        if len(one) == 3 and one[2].isdecimal() and len(one[2]) < 10
+    )
+    return Consoles(active=tuple(first.split()), gettys=gettys) if gettys else None
 
 
 def _text_of(shell: GuestShell, path: str) -> str | None:

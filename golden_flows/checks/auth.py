@@ -10,7 +10,9 @@ from golden_flows.model.check import check, given, verdict
 from golden_flows.model.facts import AuthFacts, BootFacts, Facts, LoginAttempt, PasswordChange
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 
-UNSUPPORTED = re.compile(r"not (?:supported|implemented|enabled)|unsupported|no agent|cannot set|unable to set", re.IGNORECASE)
+UNSUPPORTED = re.compile(
+    r"not (?:supported|implemented|enabled)|unsupported|no agent|cannot set|unable to set", re.IGNORECASE
+)
 """Nova's reasons of drivers and guests that have no way to do it (InstanceAgentNotEnabled, NotImplementedError, …)."""
 
 REFUSALS = (400, 409, 501)
@@ -70,7 +72,9 @@ def changed_password_logs_in(facts: Facts) -> Said:
     """
     boot, auth = given(facts.boot), given(facts.auth)
     if "password" not in auth.asked:
-        return NotApplicable(f"the server was launched with {', '.join(auth.asked) or 'no way in'}: no password to change")
+        return NotApplicable(
+            f"the server was launched with {', '.join(auth.asked) or 'no way in'}: no password to change"
+        )
     change = auth.password_change
     if change is None:
         return NotObserved("nobody could log in with the password of the launch, so none was set anew (see AU-5)")
@@ -82,7 +86,9 @@ def changed_password_logs_in(facts: Facts) -> Said:
     if not change.taken:
         told = f"HTTP {change.status} {shorten(change.message, 160)}".rstrip()
         findings.append(Finding("changePassword", "HTTP 202", f"{told}{_answers(boot, auth)}", remedy))
-    for method, accepted in (("new-password", True), ("old-password", False)) if change.taken else (("old-password", True),):
+    for method, accepted in (
+        (("new-password", True), ("old-password", False)) if change.taken else (("old-password", True),)
+    ):
         tried = change.attempt(method)
         if tried is None or tried.accepted is None:
             unseen.append(f"login by {method} was not tried to an end{_why([tried] if tried else [])}")

@@ -34,7 +34,9 @@ STABLE_ROOT = re.compile(r"(UUID|LABEL|PARTUUID|PARTLABEL)=|/dev/disk/by-(uuid|l
 OPENSTACK_PRODUCTS = ("OpenStack Nova", "OpenStack Compute", "OpenStack Foundation")
 """SMBIOS product names by which guests recognise OpenStack. Source: cloud-init tools/ds-identify."""
 
-XEN_KERNEL = re.compile(r"paravirtualized kernel on Xen|Hypervisor detected: Xen|\bXen version: |xen device vbd-\d+|\bvbd-\d")
+XEN_KERNEL = re.compile(
+    r"paravirtualized kernel on Xen|Hypervisor detected: Xen|\bXen version: |xen device vbd-\d+|\bvbd-\d"
+)
 """Words of a kernel or an initramfs that runs on Xen."""
 
 BLKFRONT = re.compile(r"\bblkfront: xvd")
@@ -151,7 +153,9 @@ def login_prompts_are_on_consoles_that_exist(facts: Facts) -> Said:
         return SILENT_GUEST if report is None else NotObserved("the guest did not tell of its login prompts")
     if not consoles.gettys:
         return NotApplicable(f"init keeps no login prompt up; the kernel prints on {_listed(consoles.active)}")
-    remedy = "start gettys only on consoles that exist (systemd's getty generator does), or take the line out of inittab"
+    remedy = (
+        "start gettys only on consoles that exist (systemd's getty generator does), or take the line out of inittab"
+    )
     findings = [
         Finding(f"getty on {shorten(one.line, 40)}", "stays up", f"ended {one.respawns} times in this boot", remedy)
         for one in consoles.gettys

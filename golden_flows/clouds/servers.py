@@ -105,9 +105,7 @@ def show(api: ApiSession, server_id: str) -> dict[str, Any] | None:
     return None if server.get("status") == "DELETED" else server
 
 
-def wait(
-    api: ApiSession, server_id: str, began_s: float, deadline: Deadline, wanted: str = "ACTIVE"
-) -> ServerState:
+def wait(api: ApiSession, server_id: str, began_s: float, deadline: Deadline, wanted: str = "ACTIVE") -> ServerState:
     """Until it has that status, is in ERROR, or gone. A passed deadline is an answer too: the status last seen."""
     seen: list[str] = []
     last: dict[str, Any] = {}
