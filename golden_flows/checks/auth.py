@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from golden_flows.checks.xenstore import CHANNEL, latest_report
 from golden_flows.errors import shorten
 from golden_flows.model.check import check, given, verdict
-from golden_flows.model.facts import AuthFacts, BootFacts, Facts, LoginAttempt, PasswordChange
+from golden_flows.model.facts import AuthFacts, BootFacts, Facts, LoginAttempt, PasswordChange, latest_report
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
+from golden_flows.model.xen import CHANNEL
 
 UNSUPPORTED = re.compile(
     r"not (?:supported|implemented|enabled)|unsupported|no agent|cannot set|unable to set", re.IGNORECASE

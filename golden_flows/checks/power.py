@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from golden_flows.checks.xenstore import latest_report
 from golden_flows.errors import shorten
 from golden_flows.model.check import SILENT_GUEST, check, given, verdict
-from golden_flows.model.facts import Facts
+from golden_flows.model.facts import Facts, latest_report
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 
 GRACEFUL_S = 60.0

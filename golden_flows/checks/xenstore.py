@@ -10,23 +10,16 @@ from ipaddress import ip_interface
 
 from golden_flows.errors import shorten
 from golden_flows.model.check import SILENT_GUEST, check, given, verdict
-from golden_flows.model.facts import AuthFacts, BootFacts, Facts, PortFacts
+from golden_flows.model.facts import Facts, PortFacts, latest_report
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 from golden_flows.model.guest import GuestReport, canonical_mac
 from golden_flows.model.network_data import bare_ip
-from golden_flows.model.xen import CONNECTED, Xenstore, XenstoreNic
+from golden_flows.model.xen import CHANNEL, CONNECTED, Xenstore, XenstoreNic
 
-CHANNEL = "xenstore"
 PVADDONS = ("Installed", "MajorVersion", "MinorVersion", "MicroVersion", "BuildVersion")
 """What a host reads to know that its tools run in a guest. Source: xe-guest-utilities."""
 DONE = "0"
 REMEDY_TOOLS = "install the host's guest tools, or an agent that publishes attr/PVAddons; look at why the tools ended"
-
-
-def latest_report(boot: BootFacts, auth: AuthFacts) -> GuestReport | None:
-    """The newest report of the same boot: hosts go on talking to a guest after its agent has reported."""
-    late, first = auth.late_report, boot.report
-    return late if late is not None and first is not None and late.boot_id == first.boot_id else first
 
 
 def xenstore_of(facts: Facts, report: GuestReport) -> Xenstore | NotApplicable | NotObserved:

@@ -221,6 +221,12 @@ class AuthFacts:
     """The agent's report as it lay in the guest after all this: what the host did meanwhile is in it."""
 
 
+def latest_report(boot: BootFacts, auth: AuthFacts) -> GuestReport | None:
+    """The newest report of the same boot: a host goes on talking to a guest after its agent has reported."""
+    late, first = auth.late_report, boot.report
+    return late if late is not None and first is not None and late.boot_id == first.boot_id else first
+
+
 @dataclass(frozen=True, kw_only=True)
 class UserDataFacts:
     sent_sha256: str

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+CHANNEL = "xenstore"
+"""Its name among a profile's and a report's channels."""
+
 CONNECTED = "4"
 """XenbusStateConnected: both ends of a device drive it. Source: Xen ``public/io/xenbus.h``."""
 
