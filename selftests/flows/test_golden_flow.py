@@ -14,7 +14,7 @@ pytestmark = pytest.mark.qemu
 
 
 NOT_IN_LITE = {"AU-1", "AU-9", "N2-11", "N2-12", "PV-3", "PV-4"}
-"""An emulated cloud with passwords: no key is launched, and what goes through a hypervisor's own channel is not there."""
+"""An emulated cloud with passwords: no key is launched, and no hypervisor has a channel of its own."""
 
 
 def test_private_to_public_lite_is_certified(tmp_path: Path) -> None:
