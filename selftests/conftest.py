@@ -1,4 +1,4 @@
-"""For all selftests: no test of ours fails for being slow, which says something of the machine and nothing of the code."""
+"""For all selftests: none fails for being slow, which tells of the machine and nothing of the code."""
 
 from __future__ import annotations
 
