@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from golden_flows.clouds.records import (
     NetworkRef,
     Progress,
     ServerRef,
+    ServerRequest,
     ServerState,
 )
 from golden_flows.clouds.session import ApiSession
@@ -165,44 +167,19 @@ class Cloud:
         network_api.open_ports(self._api, group_id, tcp_ports)
         return group_id
 
-    def boot(
-        self,
-        *,
-        name: str,
-        image_id: str,
-        flavor: FlavorRef,
-        networks: Sequence[NetworkRef],
-        key_name: str | None,
-        security_group: str | None,
-        user_data: bytes,
-        metadata: Mapping[str, str],
-        admin_password: str | None,
-        config_drive: bool,
-        deadline: Deadline,
-    ) -> ServerRef:
-        """Ask for a server and return at once."""
-        full = self._full(name)
-        self._journal.hide(admin_password)
+    def boot(self, asked: ServerRequest, deadline: Deadline) -> ServerRef:
+        """Ask for a server and return at once. ``asked.name`` gets the run's prefix, its metadata the run's tag."""
+        full = self._full(asked.name)
+        self._journal.hide(asked.admin_password)
         key = self._ledger.planned(self.name, "server", full)
         asked_at_s = deadline.clock.now_s()
-        server = servers.create(
-            self._api,
-            name=full,
-            image_id=image_id,
-            flavor=flavor,
-            networks=networks,
-            key_name=key_name,
-            security_group=security_group,
-            user_data=user_data,
-            metadata={**metadata, RUN_TAG: self._ledger.run},
-            admin_password=admin_password,
-            config_drive=config_drive,
-        )
+        tagged = replace(asked, name=full, metadata={**asked.metadata, RUN_TAG: self._ledger.run})
+        server = servers.create(self._api, tagged)
         server_id = str(server["id"])
         self._ledger.created(key, server_id)
         self._asked_at_s[server_id] = asked_at_s
         answered = server.get("adminPass")
-        password = answered if isinstance(answered, str) else admin_password
+        password = answered if isinstance(answered, str) else asked.admin_password
         self._journal.hide(password)
         return ServerRef(server_id, full, password)
 

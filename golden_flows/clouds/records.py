@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -51,6 +51,22 @@ class FlavorRef:
     vcpus: int
     ram_mib: int
     disk_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerRequest:
+    """What a server is created with. Source: ``POST /servers``."""
+
+    name: str
+    image_id: str
+    flavor: FlavorRef
+    networks: Sequence[NetworkRef]
+    key_name: str | None = None
+    security_group: str | None = None
+    user_data: bytes = field(default=b"", repr=False)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    admin_password: str | None = field(default=None, repr=False)
+    config_drive: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from golden_flows.clouds import images
-from golden_flows.clouds.records import FlavorRef, ImageRef, NetworkRef, ServerState
+from golden_flows.clouds.records import FlavorRef, ImageRef, ServerRequest, ServerState
 from golden_flows.clouds.session import ApiSession, reason_of
 from golden_flows.errors import CloudError, Unsupported, UsageError, WaitTimeout, shorten
 from golden_flows.waiting import Deadline, wait_for
@@ -53,37 +53,24 @@ def pick_flavor(api: ApiSession, name: str | None, min_disk_bytes: int, min_ram_
     return min(fitting, key=lambda one: (one.ram_mib, one.disk_bytes, one.vcpus, one.name))
 
 
-def create(
-    api: ApiSession,
-    *,
-    name: str,
-    image_id: str,
-    flavor: FlavorRef,
-    networks: Sequence[NetworkRef],
-    key_name: str | None,
-    security_group: str | None,
-    user_data: bytes,
-    metadata: Mapping[str, str],
-    admin_password: str | None,
-    config_drive: bool,
-) -> dict[str, Any]:
+def create(api: ApiSession, asked: ServerRequest) -> dict[str, Any]:
     """``POST /servers``; the ``server`` object of the answer (``id``, ``adminPass`` and little else)."""
     body: dict[str, Any] = {
-        "name": name,
-        "imageRef": image_id,
-        "flavorRef": flavor.id,
-        "networks": [{"uuid": one.id} for one in networks],
-        "metadata": dict(metadata),
+        "name": asked.name,
+        "imageRef": asked.image_id,
+        "flavorRef": asked.flavor.id,
+        "networks": [{"uuid": one.id} for one in asked.networks],
+        "metadata": dict(asked.metadata),
     }
-    if key_name is not None:
-        body["key_name"] = key_name
-    if security_group is not None:
-        body["security_groups"] = [{"name": security_group}]
-    if user_data:
-        body["user_data"] = base64.b64encode(user_data).decode("ascii")
-    if admin_password is not None:
-        body["adminPass"] = admin_password
-    if config_drive:
+    if asked.key_name is not None:
+        body["key_name"] = asked.key_name
+    if asked.security_group is not None:
+        body["security_groups"] = [{"name": asked.security_group}]
+    if asked.user_data:
+        body["user_data"] = base64.b64encode(asked.user_data).decode("ascii")
+    if asked.admin_password is not None:
+        body["adminPass"] = asked.admin_password
+    if asked.config_drive:
         body["config_drive"] = True
     response = api.ask("compute", "POST", "/servers", json={"server": body}, expect=(202,), microversion="2.1")
     server = api.json_of(response, "/servers").get("server")

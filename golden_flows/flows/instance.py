@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from golden_flows.agents import load_agent
 from golden_flows.clouds.cloud import Cloud
-from golden_flows.clouds.records import ImageRef, NetworkRef
+from golden_flows.clouds.records import ImageRef, NetworkRef, ServerRequest
 from golden_flows.errors import GuestError, InteropError, Unsupported, WaitTimeout
 from golden_flows.flows.story import APP_PORT, UserData
 from golden_flows.guests.ssh import GuestShell, KeyPair
@@ -77,7 +77,7 @@ class Instance:
         group = self.cloud.create_security_group(request.name, (SSH_PORT, APP_PORT))
         flavor = self.cloud.pick_flavor(profile.flavor, request.image.disk_bytes_needed, GUEST_RAM_MIB)
         self._began_s = time.monotonic()
-        server = self.cloud.boot(
+        asked = ServerRequest(
             name=request.name,
             image_id=request.image.id,
             flavor=flavor,
@@ -88,8 +88,8 @@ class Instance:
             metadata={"interop_run": self._run_id},
             admin_password=password,
             config_drive="config-drive" in profile.channels,
-            deadline=deadline,
         )
+        server = self.cloud.boot(asked, deadline)
         self.server_id = server.id
         if password:
             password = server.admin_password or password

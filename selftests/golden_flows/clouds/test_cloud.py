@@ -12,6 +12,7 @@ import pytest
 from golden_flows.clouds import disk_image, mover
 from golden_flows.clouds.cloud import Cloud, connect
 from golden_flows.clouds.config import load_clouds
+from golden_flows.clouds.records import ServerRequest
 from golden_flows.errors import CloudError, InteropError, Unsupported, UsageError
 from golden_flows.journal import Journal
 from golden_flows.ledger import Ledger, clean_run, read_ledger
@@ -213,23 +214,16 @@ def test_a_console_that_is_not_offered_is_unsupported(drive: Drive) -> None:
         driven.cloud.read_console(server.id)
 
 
+def a_request(cloud: Cloud, image_id: str) -> ServerRequest:
+    networks = cloud.find_networks(["private"])
+    return ServerRequest(name="x", image_id=image_id, flavor=cloud.pick_flavor(None, 0, 128), networks=networks)
+
+
 def test_a_refused_server_is_an_error_with_the_clouds_reason(drive: Drive) -> None:
     driven = drive()
     cloud = driven.cloud
     with pytest.raises(CloudError, match="HTTP 400"):
-        cloud.boot(
-            name="x",
-            image_id="11111111-1111-1111-1111-111111111111",
-            flavor=cloud.pick_flavor(None, 0, 128),
-            networks=cloud.find_networks(["private"]),
-            key_name=None,
-            security_group=None,
-            user_data=b"",
-            metadata={},
-            admin_password=None,
-            config_drive=False,
-            deadline=soon(),
-        )
+        cloud.boot(a_request(cloud, "11111111-1111-1111-1111-111111111111"), soon())
     assert cloud.cleanup(soon()).failures == ()
     assert driven.ledger.open_entries("private") == ()
 
@@ -238,19 +232,7 @@ def test_a_server_in_error_ends_the_wait_with_its_fault(drive: Drive) -> None:
     driven = drive()
     driven.reference.hypervisor.refuse_start = True
     cloud = driven.cloud
-    server = cloud.boot(
-        name="x",
-        image_id=cloud.find_image("golden-pocket").id,
-        flavor=cloud.pick_flavor(None, 0, 128),
-        networks=cloud.find_networks(["private"]),
-        key_name=None,
-        security_group=None,
-        user_data=b"",
-        metadata={},
-        admin_password=None,
-        config_drive=False,
-        deadline=soon(),
-    )
+    server = cloud.boot(a_request(cloud, cloud.find_image("golden-pocket").id), soon())
     state = cloud.wait_server(server.id, soon())
     assert state.status == "ERROR"
     assert "did not start" in state.fault
