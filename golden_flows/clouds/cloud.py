@@ -84,13 +84,8 @@ class Cloud:
         A source must have an image to start from.
         """
         profile = self.profile
-        if as_source and not profile.image:
-            raise UsageError(
-                f"cloud {profile.cloud!r} does not say which image Anne starts from",
-                "name a Glance image in clouds.yaml: interop: {image: NAME}",
-            )
-        if as_source and profile.image:
-            self.find_image(profile.image)
+        if as_source:
+            self.source_image()
         self.find_networks(profile.networks)
         if profile.floating_network:
             self.find_networks([profile.floating_network])
@@ -126,6 +121,15 @@ class Cloud:
             known = ", ".join(sorted({str(one.name) for one in listed})[:20]) or "none"
             raise UsageError(f"cloud {self.name!r} has no active image {name!r}", f"active images: {known}")
         return self.show_image(str(max(matches, key=lambda one: str(one.created_at or "")).id))
+
+    def source_image(self) -> ImageRef:
+        """The image that Anne starts from here. Raises ``UsageError`` when none is named, or it does not exist."""
+        if not self.profile.image:
+            raise UsageError(
+                f"cloud {self.name!r} does not say which image Anne starts from",
+                "name a Glance image: --image NAME, or in clouds.yaml: interop: {image: NAME}",
+            )
+        return self.find_image(self.profile.image)
 
     def show_image(self, image_id: str) -> ImageRef:
         return images.show(self._api, image_id)
@@ -211,6 +215,24 @@ class Cloud:
 
     def reboot(self, server_id: str, soft: bool = True) -> None:
         servers.reboot(self._api, server_id, soft)
+
+    def stop(self, server_id: str, deadline: Deadline) -> ServerState:
+        """Ask for a shutdown and wait for SHUTOFF; ERROR and a passed deadline are answers, as in ``wait_server``.
+
+        Raises ``Unsupported`` where the cloud lets no tenant stop servers.
+        """
+        began_s = deadline.clock.now_s()
+        servers.stop(self._api, server_id)
+        return servers.wait(self._api, server_id, began_s, deadline, "SHUTOFF")
+
+    def start(self, server_id: str) -> None:
+        """Start a server that is SHUTOFF; returns at once."""
+        servers.start(self._api, server_id)
+
+    def change_password(self, server_id: str, password: str) -> tuple[int, str]:
+        """Ask for another password in the running guest: (HTTP status, why the cloud refused)."""
+        self._journal.hide(password)
+        return servers.change_password(self._api, server_id, password)
 
     def snapshot(self, server_id: str, name: str, deadline: Deadline) -> str:
         """Returns the image id once the image is active *and* the server's task_state is empty."""

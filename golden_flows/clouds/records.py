@@ -89,8 +89,8 @@ class ServerState:
     statuses_seen: tuple[str, ...]
     fault: str
     """``fault.message`` of an ERROR server; may be empty."""
-    seconds_to_active: float | None
-    """From this driver's create request; None when it never became ACTIVE."""
+    seconds_to_reach: float | None
+    """From this driver's request to the status waited for; None when it was never reached."""
 
 
 @dataclass(frozen=True)

@@ -236,7 +236,7 @@ def test_a_server_in_error_ends_the_wait_with_its_fault(drive: Drive) -> None:
     state = cloud.wait_server(server.id, soon())
     assert state.status == "ERROR"
     assert "did not start" in state.fault
-    assert state.seconds_to_active is None
+    assert state.seconds_to_reach is None
 
 
 def test_a_wrong_password_and_an_api_that_is_away_are_told_apart(drive: Drive, tmp_path: Path) -> None:
