@@ -186,3 +186,16 @@ def test_tools_that_tell_the_host_nothing_are_a_failure(
     monkeypatch.setattr(tools, "START_LIMIT_S", 0.3)
     result = tools.run(offer(metadata_server, SLEEPER), store, str(tmp_path / "tools.py"))
     assert (result["verdict"], "nothing" in result["reason"]) == ("failed", True)
+
+
+@pytest.mark.parametrize(
+    ("report", "states"),
+    [
+        ({"verdict": "ok", "running": True}, ["running"]),
+        ({"verdict": "failed", "running": False}, ["failed"]),
+        ({"verdict": "skipped", "running": False}, []),
+    ],
+    ids=["running", "failed", "none"],
+)
+def test_the_tools_are_a_service_of_the_platform(report: dict[str, Any], states: list[str]) -> None:
+    assert [one["state"] for one in tools.service(report)] == states
