@@ -125,9 +125,8 @@ def _gateway_under_no_name() -> Facts:
 
 
 def _refused_password() -> Facts:
-    change = PasswordChange(
-        status=409, message="Failed to set admin password", attempts=(attempt("old-password", True),)
-    )
+    tries = (attempt("new-password", False), attempt("old-password", True))
+    change = PasswordChange(status=202, attempts=tries)
     return replace(with_command("password", "500", "bad padding"), auth=with_xen_auth(password_change=change).auth)
 
 
