@@ -71,6 +71,13 @@ def test_what_is_no_archive_is_refused(content: bytes) -> None:
         without_xen_drivers(content)
 
 
+def test_the_journal_of_a_snapshot_is_replayed_first(disk: Path) -> None:
+    partition = f"{disk}?offset={START_BYTES}"
+    run("debugfs", "-w", "-R", "set_super_value feature_incompat 0x2c6", partition)  # with needs_recovery
+    asyncio.run(inject(disk, "raw", Faults.parse(["hvc0_getty"])))
+    assert GETTY in content(disk, "raw", INITTAB)
+
+
 @pytest.mark.parametrize("disk_format", ["raw", "qcow2", "vpc"])
 def test_files_in_the_disk_are_changed_and_the_disk_keeps_its_format(
     disk: Path, disk_format: DiskFormat, tmp_path: Path
