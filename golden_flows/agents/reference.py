@@ -166,7 +166,7 @@ def _parse_gettys(told: str) -> Consoles | None:
     first, *lines = told.splitlines()[:LIST_LIMIT] or [""]
     words = [line.split() for line in lines]
     gettys = tuple(
-        Getty(line=one[0], exists=one[1] == "yes", respawns=max(0, int(one[2]) - 1))
+        Getty(line=one[0], exists=one[1] == "yes", respawns=max(0, int(one[2]) - 1), started=int(one[2]) > 0)
         for one in words
         if len(one) == 3 and one[2].isdecimal() and len(one[2]) < 10
     )
@@ -298,7 +298,8 @@ def _consoles(one: Fields) -> Consoles:
 
 
 def _getty(one: Fields) -> Getty:
-    return Getty(line=one.text("line"), exists=bool(one.flag("exists")), respawns=one.integer("respawns") or 0)
+    exists, respawns = bool(one.flag("exists")), one.integer("respawns") or 0
+    return Getty(line=one.text("line"), exists=exists, respawns=respawns, started=exists or respawns > 0)
 
 
 def _service(one: Fields) -> Service:

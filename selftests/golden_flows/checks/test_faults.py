@@ -164,7 +164,7 @@ SEEN: Mapping[str, Facts] = {
     "no_boot": with_boot(report=None, console="Booting from Hard Disk...\nNo bootable device.\n"),
     "initrd_no_root": with_boot(report=None, console="Linux version 6.1\nALERT!  UUID=1-2 does not exist.\n"),
     "initrd_no_pv": with_boot(report=None, console="initramfs: xen device vbd-51712 has no driver\n"),
-    "hvc0_getty": with_files(consoles=Consoles(gettys=(Getty(line="hvc0", exists=True, respawns=9),))),
+    "hvc0_getty": with_files(consoles=Consoles(gettys=(Getty(line="xvc0", exists=False, respawns=0),))),
     "console": with_boot(console=""),
     "smbios": with_identity(smbios_product="Standard PC", smbios_uuid=None),
     "dhcp_wrong_gw": with_lease(routers=("192.168.100.254",)),
