@@ -49,7 +49,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--repeat", type=int, default=3, metavar="N", help="repetitions (default 3)")
     parser.add_argument("--src", default="private", choices=["private"], help="source whose hardware is known here")
-    parser.add_argument("--dst", default="public", choices=["public"], help="destination, likewise")
+    parser.add_argument("--dst", default="public-lite", choices=["public-lite"], help="destination, likewise")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
     parser.add_argument("--quiet-wait", type=float, default=QUIET_LIMIT_S, metavar="S", help="wait for others, at most")
     parser.add_argument("--no-memory", action="store_true", help="leave the 2 GiB image out")

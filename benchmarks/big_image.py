@@ -43,7 +43,7 @@ class BigImage:
 def measure(folder: Path) -> BigImage:
     """Start both clouds, move the image, stop them. Raises ``CalledProcessError`` when the move fails."""
     folder.mkdir(parents=True)
-    with _cloud("private", folder) as private, _cloud("public", folder) as public:
+    with _cloud("private", folder) as private, _cloud("public-lite", folder) as public:
         argv = [sys.executable, "-m", "benchmarks.big_image", str(folder)]
         argv += [private["clouds_yaml"], public["clouds_yaml"]]
         began_s = time.monotonic()
@@ -75,10 +75,13 @@ def main(arguments: list[str]) -> int:
     image = folder / "big.raw"
     _write_image(image)
     journal = Journal(folder / "journal")
-    configs = load_clouds(["private", "public"], [Path(path) for path in arguments[1:]])
+    configs = load_clouds(["private", "public-lite"], [Path(path) for path in arguments[1:]])
     deadline = Deadline.after(TIMEOUT_S)
     ledger = Ledger(journal, RUN_ID)
-    with connect(configs["private"], ledger, journal) as home, connect(configs["public"], ledger, journal) as abroad:
+    with (
+        connect(configs["private"], ledger, journal) as home,
+        connect(configs["public-lite"], ledger, journal) as abroad,
+    ):
         home.preflight()
         abroad.preflight()
         _move(home, abroad, image, folder / "spool.raw", deadline)

@@ -40,8 +40,8 @@ class Form:
 
 FORMS = {
     "private": Form("private", "virtio", (Nic("virtio-net-pci", "52:54:00:aa:00:01", "tap0"),), False, True),
-    "public": Form(
-        "public",
+    "public-lite": Form(
+        "public-lite",
         "ide",
         (Nic("e1000", "52:54:00:aa:00:01", "tap0"), Nic("vmxnet3", "52:54:00:aa:00:02", "tap1")),
         True,

@@ -32,7 +32,7 @@ class Running:
     """A run of the suite as a shell starts it: leader of a process group of its own."""
 
     def __init__(self, results: Path, environment: dict[str, str]) -> None:
-        argv = [*PROGRAM, "run", "--src", "private", "--dst", "public", "-p", "no:cacheprovider"]
+        argv = [*PROGRAM, "run", "--src", "private", "--dst", "public-lite", "-p", "no:cacheprovider"]
         self.results, self.told = results, ""
         self.process = subprocess.Popen(
             [*argv, "--results", str(results)],
@@ -105,7 +105,7 @@ def test_ctrl_c_twice_leaves_no_process_and_an_honest_ledger(tmp_path: Path, env
 
 def test_sigterm_while_clouds_start_leaves_nothing(tmp_path: Path, environment: dict[str, str]) -> None:
     run = Running(tmp_path / "results", environment)
-    run.until("(private|public): starting")
+    run.until("(private|public-lite): starting")
     (scratch,) = (one for one in scratch_root().iterdir() if str(run.results) in (one / "owner.json").read_text())
     run.process.send_signal(signal.SIGTERM)
     assert run.end() == 3
@@ -139,7 +139,7 @@ def test_a_killed_run_takes_its_clouds_along_and_clean_does_the_rest_once(
 def standing(tmp_path: Path, environment: dict[str, str]) -> Iterator[Path]:
     """A clouds.yaml of two clouds that stay up when a run is killed."""
     environment["XDG_STATE_HOME"] = str(tmp_path / "state")
-    up = golden_flows("clouds", "up", "private", "public", environment=environment)
+    up = golden_flows("clouds", "up", "private", "public-lite", environment=environment)
     assert up.returncode == 0, up.stderr
     try:
         yield Path(up.stdout.rpartition("OS_CLIENT_CONFIG_FILE=")[2].strip())

@@ -13,8 +13,8 @@ from selftests.flows.interop import run_interop
 pytestmark = pytest.mark.qemu
 
 
-def test_private_to_public_is_certified(tmp_path: Path) -> None:
-    result = run_interop("private", "public", tmp_path)
+def test_private_to_public_lite_is_certified(tmp_path: Path) -> None:
+    result = run_interop("private", "public-lite", tmp_path)
     assert result.exit_code == 0, result.explain()
     assert result.by_outcome("pass") | result.by_outcome("not-applicable") == {one["id"] for one in result.checks()}
     assert result.by_outcome("not-applicable") <= {"AU-1"}, result.explain()
@@ -45,7 +45,7 @@ class Flow:
     faults: tuple[Fault, ...]
     blocked: frozenset[str] = frozenset()
     """What cannot be tried then; exactly this."""
-    dst: str = "public"
+    dst: str = "public-lite"
 
     @property
     def id(self) -> str:
@@ -63,21 +63,21 @@ FLOWS = (
     Flow((fault("private:truncate_tail=4096", "EX-2"),), blocked=AFTER_EXPORT | {"EX-3"}),
     Flow(
         (
-            fault("public:put_forbidden", "IM-5"),
-            fault("public:flip_bit_conv", "CV-2"),
-            fault("public:dhcp_wrong_gw", "N1-1"),
+            fault("public-lite:put_forbidden", "IM-5"),
+            fault("public-lite:flip_bit_conv", "CV-2"),
+            fault("public-lite:dhcp_wrong_gw", "N1-1"),
             # Whoever answers in the app's place has not her payload either.
-            fault("public:wrong_target", "AP-1", "AP-5"),
+            fault("public-lite:wrong_target", "AP-1", "AP-5"),
         )
     ),
     # A disk that does not boot says so on the console.
-    Flow((fault("public:no_boot", "BT-1", "BT-2"),), blocked=AFTER_BOOT),
+    Flow((fault("public-lite:no_boot", "BT-1", "BT-2"),), blocked=AFTER_BOOT),
     # Without network_data nobody knows of the second NIC: nothing can be said of its driver.
-    Flow((fault("public:nd_empty", "N2-1"),), blocked=frozenset({"N2-4", "PV-1", "PV-2"})),
-    Flow((fault("public:swap_identity", "MD-3", "MD-10"), fault("public:delete_202_noop", "LC-2"))),
+    Flow((fault("public-lite:nd_empty", "N2-1"),), blocked=frozenset({"N2-4", "PV-1", "PV-2"})),
+    Flow((fault("public-lite:swap_identity", "MD-3", "MD-10"), fault("public-lite:delete_202_noop", "LC-2"))),
     # Nobody can look inside a guest that nobody can log in to.
     Flow(
-        (fault("public:pw_ignored", "AU-5"), fault("public:iid_changes", "UD-3")),
+        (fault("public-lite:pw_ignored", "AU-5"), fault("public-lite:iid_changes", "UD-3")),
         blocked=frozenset({"PV-2", "N1-4", "AP-2"}),
     ),
     Flow((fault("private:bus=ide", "PV-1"),), dst="private"),

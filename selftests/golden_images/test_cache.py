@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from golden_images import ImageBuildError, cache, ensure
+from golden_images import ImageBuildError, cache, ensure, pocket
 from golden_images.manifest import DriverBundle, GoldenImage, read_manifest, sha256_file, write_manifest
 from golden_images.programs import missing_packages
 
@@ -33,7 +33,7 @@ def test_a_manifest_survives_a_move_of_its_folder(tmp_path: Path) -> None:
 
 def test_a_whole_cached_image_is_found(tmp_path: Path) -> None:
     image = make_cached(tmp_path / "a")
-    assert cache._cached(tmp_path / "a", lambda line: None) == image
+    assert cache._cached(pocket.RECIPE, tmp_path / "a", lambda line: None) == image
 
 
 @pytest.mark.parametrize("damaged", ["image.raw", "drivers-6.1.tar", "manifest.json"])
@@ -41,7 +41,7 @@ def test_a_damaged_cached_image_is_said_and_removed(tmp_path: Path, damaged: str
     make_cached(tmp_path / "a")
     (tmp_path / "a" / damaged).write_bytes(b"?")
     said: list[str] = []
-    assert cache._cached(tmp_path / "a", said.append) is None
+    assert cache._cached(pocket.RECIPE, tmp_path / "a", said.append) is None
     assert "damaged" in said[0]
     assert not (tmp_path / "a").exists()
 

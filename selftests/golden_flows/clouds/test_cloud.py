@@ -69,7 +69,7 @@ def test_a_server_lives_and_everything_goes(drive: Drive) -> None:
 
 
 def test_an_image_moves_and_comes_back_the_same(drive: Drive, tmp_path: Path, image_file: Path) -> None:
-    source, destination = drive("private"), drive("public")
+    source, destination = drive("private"), drive("public-lite")
     content = image_file.read_bytes()
     put = source.cloud.import_image(name="first", source=image_file, size_bytes=len(content), deadline=soon())
     assert put.final_status == "active"
@@ -118,7 +118,7 @@ def test_a_truncated_download_is_a_fact(drive: Drive, tmp_path: Path, image_file
 
 
 def test_a_lost_stage_ends_the_import_with_its_reason(drive: Drive, image_file: Path) -> None:
-    facts = drive("public", "stage_lost").cloud.import_image(
+    facts = drive("public-lite", "stage_lost").cloud.import_image(
         name="i", source=image_file, size_bytes=3 * MIB + 512, deadline=soon()
     )
     assert facts.final_status == "queued"
@@ -127,7 +127,7 @@ def test_a_lost_stage_ends_the_import_with_its_reason(drive: Drive, image_file: 
 
 @pytest.mark.parametrize(("fault", "status"), [((), 204), (("put_forbidden",), 403)])
 def test_the_legacy_way_is_probed_and_leaves_nothing(drive: Drive, fault: tuple[str, ...], status: int) -> None:
-    driven = drive("public", *fault)
+    driven = drive("public-lite", *fault)
     probe = driven.cloud.put_probe(soon())
     assert probe.put_status == status
     if status == 204:
@@ -191,7 +191,7 @@ def test_a_dead_run_is_cleaned_from_its_journal_alone(drive: Drive) -> None:
 
 
 def test_a_missing_thing_names_those_that_exist(drive: Drive) -> None:
-    cloud = drive("public").cloud
+    cloud = drive("public-lite").cloud
     for ask, known in (
         (lambda: cloud.find_image("golden-pokcet"), "golden-pocket"),
         (lambda: cloud.find_networks(["flta"]), "flat, multi"),

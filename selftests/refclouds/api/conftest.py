@@ -261,7 +261,7 @@ def private(start_cloud: StartCloud) -> Running:
 
 @pytest.fixture
 def public(start_cloud: StartCloud) -> Running:
-    return start_cloud("public")
+    return start_cloud("public-lite")
 
 
 @pytest.fixture

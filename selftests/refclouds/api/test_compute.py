@@ -296,14 +296,14 @@ def drive(cloud: Any) -> bytes:
 
 
 def test_cd_stale(start_cloud: Any, wait: Wait) -> None:
-    cloud = start_cloud("public", faults=["cd_stale"])
+    cloud = start_cloud("public-lite", faults=["cd_stale"])
     server = boot(cloud, wait, networks=networks(cloud, "flat"))
     assert b"stale.novalocal" in drive(cloud)
     assert cloud.metadata.told[server["id"]].hostname == "web.novalocal"
 
 
 def test_pw_ignored_keeps_the_password_out_of_the_config_drive(start_cloud: Any, wait: Wait) -> None:
-    honest, faulty = start_cloud("public"), start_cloud("public", faults=["pw_ignored"])
+    honest, faulty = start_cloud("public-lite"), start_cloud("public-lite", faults=["pw_ignored"])
     for cloud in (honest, faulty):
         boot(cloud, wait, networks=networks(cloud, "flat"), adminPass="hunter2hunter2")
     assert b"hunter2hunter2" in drive(honest)
@@ -315,7 +315,7 @@ def test_the_password_is_nowhere_in_the_state(public: Any, wait: Wait) -> None:
     assert "hunter2hunter2" not in json.dumps(public.cloud.store.list("server"))
 
 
-@pytest.mark.parametrize("name", ["private", "public"])
+@pytest.mark.parametrize("name", ["private", "public-lite"])
 def test_iid_changes_with_a_reboot(start_cloud: Any, wait: Wait, name: str) -> None:
     cloud = start_cloud(name, faults=["iid_changes"])
     first = networks(cloud, "private" if name == "private" else "flat")
@@ -333,24 +333,24 @@ def two_nics(cloud: Any, wait: Wait) -> Any:
 
 
 def test_nd_empty(start_cloud: Any, wait: Wait) -> None:
-    instance = two_nics(start_cloud("public", faults=["nd_empty"]), wait)
+    instance = two_nics(start_cloud("public-lite", faults=["nd_empty"]), wait)
     assert (instance.links, instance.networks) == ((), ())
 
 
 def test_two_gw(start_cloud: Any, wait: Wait) -> None:
-    routes = two_nics(start_cloud("public", faults=["two_gw"]), wait).networks[1]["routes"]
+    routes = two_nics(start_cloud("public-lite", faults=["two_gw"]), wait).networks[1]["routes"]
     assert [route["gateway"] for route in routes] == ["192.168.200.1"]
 
 
 def test_shuffle_links(start_cloud: Any, wait: Wait) -> None:
-    cloud = start_cloud("public", faults=["shuffle_links"])
+    cloud = start_cloud("public-lite", faults=["shuffle_links"])
     links = two_nics(cloud, wait).links
     real = [nic.mac for nic in cloud.hypervisor.started[0].nics]
     assert [link["ethernet_mac_address"] for link in links] == real[::-1]
 
 
 def test_bus_and_nic2(start_cloud: Any, wait: Wait) -> None:
-    cloud = start_cloud("public", faults=["bus=virtio", "nic2=e1000"])
+    cloud = start_cloud("public-lite", faults=["bus=virtio", "nic2=e1000"])
     two_nics(cloud, wait)
     spec = cloud.hypervisor.started[0]
     assert (spec.disk_bus, [nic.model for nic in spec.nics]) == ("virtio", ["e1000", "e1000"])

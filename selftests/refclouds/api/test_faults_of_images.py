@@ -96,7 +96,7 @@ def test_put_forbidden_refuses_the_upload_and_leaves_the_image_queued(start_clou
 
 
 def test_stage_lost_fails_the_import_with_a_reason(start_cloud: Any, wait: Wait) -> None:
-    cloud = start_cloud("public", faults=["stage_lost"])
+    cloud = start_cloud("public-lite", faults=["stage_lost"])
     image = bring_in(cloud, wait, bytes(1 << 20))
     assert (image["status"], image["os_glance_failed_import"]) == ("queued", "local")
     assert "staged bytes are not there" in task(cloud, image["id"])["message"]
@@ -113,7 +113,7 @@ def test_import_converts_losslessly_without_a_fault(public: Any, wait: Wait, gol
 def test_flip_bit_conv_changes_one_bit_of_the_guests_data(
     start_cloud: Any, wait: Wait, golden: Path, tmp_path: Path
 ) -> None:
-    cloud = start_cloud("public", faults=["flip_bit_conv"])
+    cloud = start_cloud("public-lite", faults=["flip_bit_conv"])
     image = bring_in(cloud, wait, golden.read_bytes())
     changed = expanded(download(cloud, image["id"]).content, tmp_path)
     pairs = zip(changed, golden.read_bytes(), strict=True)
@@ -121,12 +121,12 @@ def test_flip_bit_conv_changes_one_bit_of_the_guests_data(
 
 
 def test_vhd_force_size_off_grows_the_disk(start_cloud: Any, wait: Wait, golden: Path) -> None:
-    cloud = start_cloud("public", faults=["vhd_force_size=off"])
+    cloud = start_cloud("public-lite", faults=["vhd_force_size=off"])
     assert bring_in(cloud, wait, golden.read_bytes())["virtual_size"] > golden.stat().st_size
 
 
 def test_vhd_footer_spoils_the_checksum_only(start_cloud: Any, wait: Wait, golden: Path, tmp_path: Path) -> None:
-    cloud = start_cloud("public", faults=["vhd_footer"])
+    cloud = start_cloud("public-lite", faults=["vhd_footer"])
     content = download(cloud, bring_in(cloud, wait, golden.read_bytes())["id"]).content
     footer = bytearray(content[-512:])
     written = int.from_bytes(footer[64:68], "big")
@@ -137,7 +137,7 @@ def test_vhd_footer_spoils_the_checksum_only(start_cloud: Any, wait: Wait, golde
 
 
 def test_convert_makes_a_format_nobody_declared(start_cloud: Any, wait: Wait, golden: Path) -> None:
-    cloud = start_cloud("public", faults=["convert=qcow2"])
+    cloud = start_cloud("public-lite", faults=["convert=qcow2"])
     image = bring_in(cloud, wait, golden.read_bytes())
     assert image["disk_format"] == "qcow2"
     assert download(cloud, image["id"]).content.startswith(b"QFI\xfb")
