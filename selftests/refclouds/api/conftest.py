@@ -26,6 +26,7 @@ from refclouds.identity.accounts import Account
 from refclouds.node import (
     CloudPaths,
     DiskFormat,
+    GuestChannel,
     GuestError,
     GuestSpec,
     HostEntry,
@@ -225,7 +226,12 @@ class StartCloud(Protocol):
     """Starts one cloud; a second call with the same state folder is a restart."""
 
     def __call__(
-        self, name: str = "private", *, faults: Sequence[str] = (), state_dir: Path | None = None
+        self,
+        name: str = "private",
+        *,
+        faults: Sequence[str] = (),
+        state_dir: Path | None = None,
+        channel: GuestChannel | None = None,
     ) -> Running: ...
 
 
@@ -245,8 +251,14 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start_cloud(tmp_path: Path, golden: Path) -> Iterator[StartCloud]:
     running: list[Running] = []
 
-    def start(name: str = "private", *, faults: Sequence[str] = (), state_dir: Path | None = None) -> Running:
-        cloud = serve(name, faults, state_dir or tmp_path / f"{name}{len(running)}", golden)
+    def start(
+        name: str = "private",
+        *,
+        faults: Sequence[str] = (),
+        state_dir: Path | None = None,
+        channel: GuestChannel | None = None,
+    ) -> Running:
+        cloud = serve(name, faults, state_dir or tmp_path / f"{name}{len(running)}", golden, channel)
         running.append(cloud)
         return cloud
 
@@ -280,13 +292,15 @@ def wait() -> Callable[[str, Callable[[], Any]], Any]:
     return until
 
 
-def serve(name: str, faults: Sequence[str], state_dir: Path, golden: Path) -> Running:
+def serve(
+    name: str, faults: Sequence[str], state_dir: Path, golden: Path, channel: GuestChannel | None = None
+) -> Running:
     """Bootstrap and serve in a thread of its own; returns when it answers."""
     paths = CloudPaths(state_dir)
     paths.create()
     hypervisor, fabric, metadata = RecordingHypervisor(), RecordingFabric(), RecordingMetadata()
     store = Store(state_dir / "cloud.db")
-    node = Node(hypervisor, fabric, metadata)
+    node = Node(hypervisor, fabric, metadata, guest_channel=channel)
     cloud = Cloud(profile.find(name), store, node, paths, Faults.parse(faults))
     listener = socket.create_server(("127.0.0.1", 0))
     people = [
