@@ -42,6 +42,7 @@ def test_a_xen_host_boots_takes_a_port_s_nic_dies_and_comes_back(tmp_path: Path)
     assert {"pv", "hvm", "hap"} <= set(seen["info"]["virt_caps"].split())
     assert seen["read_in_dom0"] == "outside"
     assert seen["flushed"]
+    assert seen["read_after_forget"] == "newer"
     assert seen["same_bridge_again"]
     assert seen["through_the_port"] == [True, False]
     assert seen["links_after_detach"] == ["lo"]

@@ -50,6 +50,15 @@ async def look(host: XenHost, fabric: NamespaceFabric, folder: Path) -> dict[str
     await host.flush(disk)
     in_dom0 = await host.check(["sha256sum", host.dom0_disk_path(disk)])
     seen["flushed"] = in_dom0.split()[0] == os.popen(f"sha256sum {disk}").read().split()[0]
+    # a file that is made anew outside is cached under its old bytes until dom0 is told to forget them
+    replaced = folder / "share/replaced"
+    read_cached = ["cat", host.dom0_disk_path(replaced)]
+    replaced.write_text("old")
+    await host.check(read_cached)
+    replaced.unlink()
+    replaced.write_text("newer")
+    await host.forget()
+    seen["read_after_forget"] = await host.check(read_cached)
     await fabric.start([NETWORK])
     await fabric.plug(NIC, RULES)
     bridge, seen["attach_s"] = await timed(host.attach_nic(NIC.port_id, *fabric.netdev(NIC.port_id)))
