@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from golden_flows.agents import load_agent
+from golden_flows.agents import Agent, load_agent
 from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.records import ImageRef, NetworkRef, ServerRequest
 from golden_flows.errors import GuestError, InteropError, Unsupported, WaitTimeout
@@ -55,12 +55,15 @@ class Request:
 class Instance:
     """A server that was asked for. Facts grow as it comes up; nothing here judges."""
 
-    def __init__(self, cloud: Cloud, journal: Journal, run_id: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, cloud: Cloud, journal: Journal, run_id: str, say: Callable[[str], None], agent: Agent | None = None
+    ) -> None:
+        """``agent``: how its guest is read; None: as the cloud's profile says."""
         self.cloud = cloud
         self._journal = journal
         self._run_id = run_id
         self._say = say
-        self._agent = load_agent(cloud.profile.agent)
+        self._agent = agent or load_agent(cloud.profile.agent)
         self._began_s = 0.0
         self.server_id = ""
         self.address = ""

@@ -267,3 +267,38 @@ def test_an_api_that_dies_mid_run_is_an_error_and_cleanup_reports_it(drive: Driv
     report = driven.cloud.cleanup(Deadline.after(2))
     assert [one.kind for one in report.leftovers] == ["server"]
     assert "connection refused" in report.failures[0]
+
+
+def test_the_source_s_image_may_be_another_than_the_profile_names(drive: Drive) -> None:
+    driven = drive()
+    with pytest.raises(UsageError, match="does not say which image"):
+        driven.cloud.source_image()
+    config = driven.cloud.config.starting_from("golden-pocket")
+    with connect(config, driven.ledger, driven.journal) as cloud:
+        cloud.find_named(as_source=True)
+        assert cloud.source_image().name == "golden-pocket"
+    with connect(config.starting_from("gone"), driven.ledger, driven.journal) as cloud:
+        with pytest.raises(UsageError) as caught:
+            cloud.find_named(as_source=True)
+        assert "no active image 'gone'" in caught.value.what
+        assert "golden-pocket" in caught.value.remedy
+
+
+def test_a_server_is_stopped_and_started(drive: Drive) -> None:
+    driven = drive()
+    server = driven.boot()
+    state = driven.cloud.stop(server.id, soon())
+    assert state.status == "SHUTOFF"
+    assert state.seconds_to_reach is not None
+    driven.cloud.start(server.id)
+    assert driven.cloud.wait_server(server.id, soon()).status == "ACTIVE"
+
+
+def test_a_cloud_that_sets_no_passwords_says_why(drive: Drive) -> None:
+    driven = drive()
+    server = driven.boot()
+    status, reason = driven.cloud.change_password(server.id, "another-secret")
+    assert status == 501
+    assert "no agent" in reason
+    driven.journal.write("note", text="set another-secret")
+    assert "another-secret" not in driven.journal.path.read_text("utf-8")
