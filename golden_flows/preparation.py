@@ -32,6 +32,8 @@ class Asked:
 
     src: Sequence[str]
     dst: Sequence[str]
+    image: str | None = None
+    """Glance name (or id) that Anne's instance starts from on the sources; None: what each profile names."""
     faults: Sequence[str] = ()
     """``CLOUD:FAULT[=VALUE]``."""
     results_root: Path = Path("interop-results")
@@ -113,7 +115,7 @@ def prepare(asked: Asked, say: Say) -> PreparedRun:
             )
         plan = Plan(cells, tuple(one.id for one in guideline.requirements if one.id in checks), guideline.version)
         files = tuple(cloud.clouds_yaml for cloud in started)
-        context = RunContext(workspace.run_id, workspace.results, workspace.scratch, plan, files)
+        context = RunContext(workspace.run_id, workspace.results, workspace.scratch, plan, files, asked.image)
         session = Session.open(context, guideline, checks)
         _write_beginning(session, asked)
         for cloud in started:
@@ -181,7 +183,12 @@ def _write_beginning(session: Session, asked: Asked) -> None:
             "cores": str(psutil.cpu_count()),
             "memory_gib": f"{psutil.virtual_memory().total / 2**30:.1f}",
         },
-        argv=["golden-flows", f"--src={','.join(asked.src)}", f"--dst={','.join(asked.dst)}"],
+        argv=[
+            "golden-flows",
+            f"--src={','.join(asked.src)}",
+            f"--dst={','.join(asked.dst)}",
+            *([f"--image={asked.image}"] if asked.image else []),
+        ],
     )
     for name, config in session.configs.items():
         journal.write(
@@ -193,5 +200,7 @@ def _write_beginning(session: Session, asked: Asked) -> None:
         )
         if not any(str(path) == config.source_file for path in session.context.clouds_yaml):
             journal.write("note", text=f"cloud {name!r} comes from {config.source_file}")
+    if asked.image:
+        journal.write("note", text=f"Anne starts from image {asked.image!r}, as asked by --image")
     if sys.flags.optimize:
         journal.write("note", text="Python runs with -O")

@@ -51,6 +51,8 @@ class RunContext:
     plan: Plan
     clouds_yaml: tuple[Path, ...]
     """Files of reference clouds; the user's own clouds.yaml is found as openstacksdk finds it."""
+    image: str | None = None
+    """What Anne's instance starts from on the sources, instead of what their profiles name."""
 
     def dumps(self) -> str:
         return json.dumps(
@@ -60,6 +62,7 @@ class RunContext:
                 "scratch": str(self.scratch),
                 "plan": asdict(self.plan),
                 "clouds_yaml": [str(path) for path in self.clouds_yaml],
+                "image": self.image,
             }
         )
 
@@ -73,6 +76,7 @@ class RunContext:
             Path(document["scratch"]),
             Plan(tuple(Pair(**cell) for cell in plan["cells"]), tuple(plan["checks"]), plan["guideline"]),
             tuple(Path(path) for path in document["clouds_yaml"]),
+            document["image"],
         )
 
 
@@ -99,7 +103,11 @@ class Session:
         Raises ``UsageError`` when a cloud of the plan is in no clouds.yaml.
         """
         names = dict.fromkeys(name for cell in context.plan.cells for name in (cell.src, cell.dst))
-        configs = load_clouds(names, context.clouds_yaml)
+        sources = {cell.src for cell in context.plan.cells}
+        configs = {
+            name: config.starting_from(context.image) if context.image and name in sources else config
+            for name, config in load_clouds(names, context.clouds_yaml).items()
+        }
         journal = Journal(context.results)
         scratch = context.scratch / part
         scratch.mkdir(mode=0o700, exist_ok=True)

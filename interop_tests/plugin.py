@@ -24,6 +24,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--dst", default="", metavar="C[,D]", help="destination clouds; may equal --src (a baseline)")
     group.addoption(
+        "--image",
+        default=None,
+        metavar="NAME",
+        help="image on the source that Anne's instance starts from (default: 'interop: image:' of each source)",
+    )
+    group.addoption(
         "--fault",
         action="append",
         default=[],

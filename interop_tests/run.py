@@ -84,7 +84,13 @@ class InteropRun:
         if not src or not dst:
             raise UsageError("both --src and --dst are needed", "for example: --src private --dst public")
         return Asked(
-            src, dst, tuple(option("--fault")), Path(option("--results")), option("--guideline"), option("--install")
+            src,
+            dst,
+            image=option("--image"),
+            faults=tuple(option("--fault")),
+            results_root=Path(option("--results")),
+            guideline=option("--guideline"),
+            install=option("--install"),
         )
 
     @pytest.hookimpl(optionalhook=True)

@@ -48,6 +48,10 @@ EXIT_MEANINGS: Mapping[ExitCode, str] = {
 }
 
 
+SHOWN = ("devices.txt",)
+"""Evidence that readers get to see without opening a file: what drove disk and NICs, before and after drivers came."""
+
+
 class Judgement(Enum):
     """What a deployer wants to hear of a pair."""
 
@@ -89,6 +93,10 @@ class StageRows:
     """None when the stage was never begun."""
     checks: tuple[CheckRow, ...]
     evidence: tuple[Evidence, ...]
+
+    @property
+    def shown(self) -> tuple[Evidence, ...]:
+        return tuple(one for one in self.evidence if one.name in SHOWN)
 
     @property
     def tried(self) -> bool:
@@ -220,6 +228,11 @@ def evidence_details(cell: Cell) -> tuple[str, ...]:
     """What each cloud of the pair is, source first: ``public: QEMU 7.2.22 TCG``."""
     profiles = (one for one in (cell.src, cell.dst) if one is not None)
     return tuple(dict.fromkeys(f"{one.cloud}: {one.evidence_detail or one.evidence_level.value}" for one in profiles))
+
+
+def evidence_heads(cell: Cell) -> tuple[str, ...]:
+    """What stands over a column, a line each: how real the weaker cloud was, then what either of them is."""
+    return (evidence_words(cell), *evidence_details(cell))
 
 
 def active_faults(cell: Cell) -> tuple[str, ...]:

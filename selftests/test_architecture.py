@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 REFEREE = ("golden_flows", "interop_tests", "reports")
-PLAYERS = ("guest_agent", "metadata_shims", "golden_images", "refclouds")
+PLAYERS = ("guest_agent", "metadata_shims", "golden_images", "refclouds", "xen_guest_tools")
 
 NEVER: Mapping[str, tuple[str, ...]] = {
     # room: what it must not import, itself or deferred inside a function
@@ -47,6 +47,7 @@ ONLY: Mapping[str, tuple[str, ...]] = {
     "golden_flows.model": (*sys.stdlib_module_names, "golden_flows.errors"),
     "golden_flows.errors": tuple(sys.stdlib_module_names),
     "guest_agent": tuple(sys.stdlib_module_names),
+    "xen_guest_tools": (*sys.stdlib_module_names, "guest_agent.xenstore"),
 }
 
 PURE = ("golden_flows.checks", "golden_flows.model")

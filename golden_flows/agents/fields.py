@@ -26,6 +26,10 @@ class Fields:
     def _wrong(self, key: str, wanted: str, value: object) -> GuestError:
         return GuestError(f"the guest's report: {self._where}.{key} is not {wanted}: {shorten(repr(value), 80)}")
 
+    def has(self, key: str) -> bool:
+        """Whether the document says anything under this key; null says nothing."""
+        return self._document.get(key) is not None
+
     def text_or_none(self, key: str) -> str | None:
         value = self._document.get(key)
         if value is None:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 
 from golden_flows.agents.console_frames import DOCUMENT_LIMIT_BYTES, MARKER, documents
-from golden_flows.agents.fields import Fields
+from golden_flows.agents.fields import LIST_LIMIT, Fields
+from golden_flows.agents.xen_fields import hypervisor_of, xenstore_of
 from golden_flows.errors import GuestError
 from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.facts import GuestFiles
@@ -14,15 +15,20 @@ from golden_flows.model.guest import (
     AgentPhase,
     Block,
     Channel,
+    Consoles,
     DhcpLease,
     DriverBundle,
     Drivers,
+    Getty,
     GuestIdentity,
     GuestReport,
+    GuestTools,
     Link,
     MetadataRequest,
     Route,
+    Service,
     UserDataRun,
+    canonical_mac,
 )
 
 CONSOLE_MARKER = MARKER
@@ -43,6 +49,19 @@ done | grep -o '[^/ ]*\.ko[.a-z0-9]*$'
 """
 _BUILTIN = r"""sed 's/.*\///' "/lib/modules/$(uname -r)/modules.builtin" 2>/dev/null"""
 _ON_DISK = r"""find "/lib/modules/$(uname -r)/" -name '*.ko*' 2>/dev/null | sed 's/.*\///'"""
+# The golden image's inittab starts every getty through console-login, which notes each start there.
+_GETTYS = r"""
+cd /run/gettys 2>/dev/null || exit 0
+cat /sys/class/tty/console/active
+for line in *; do
+  exists=no
+  case $line in
+    ttyS*) [ "$(cat "/sys/class/tty/$line/type" 2>/dev/null || echo 0)" != 0 ] && exists=yes ;;
+    *) [ -c "/dev/$line" ] && (: <>"/dev/$line") 2>/dev/null && exists=yes ;;
+  esac
+  [ -f "$line" ] && echo "$line $exists $(wc -l <"$line")"
+done
+"""
 _UDEV_RULES = "/etc/udev/rules.d/70-persistent-net.rules"
 
 
@@ -56,6 +75,8 @@ def parse_status(document: Mapping[str, object], *, source: str = "ssh") -> Gues
     metadata, auth = top.object("metadata"), top.object("auth")
     identity, drivers = top.object("identity"), top.object("drivers")
     block, user_data = top.object("block"), top.object("user_data")
+    hypervisor, xenstore, tools = top.object("hypervisor"), top.object("xenstore"), top.object("tools")
+    consoles = top.object("consoles")
     return GuestReport(
         run=top.text("run", ""),
         boot_id=top.text("boot_id"),
@@ -78,6 +99,11 @@ def parse_status(document: Mapping[str, object], *, source: str = "ssh") -> Gues
         authorized_key_fingerprints=_authorized(auth) if auth else None,
         password_set=bool(auth and auth.flag("password_set")),
         user_data=_user_data(user_data) if user_data else UserDataRun(),
+        hypervisor=hypervisor_of(hypervisor) if hypervisor else None,
+        xenstore=xenstore_of(xenstore) if xenstore else None,
+        tools=_tools(tools) if tools else None,
+        consoles=_consoles(consoles) if consoles else None,
+        services=top.each("services", _service) if top.has("services") else None,
         source=source,
     )
 
@@ -129,7 +155,20 @@ def read_files(shell: GuestShell) -> GuestFiles:
         # Without the list of the initramfs, the built-in drivers alone would only mislead.
         initramfs_modules=tuple(sorted({*early, *builtin})) if early else None,
         modules_on_disk=_module_names(shell, _ON_DISK) or None,
+        consoles=_parse_gettys(shell.run(_GETTYS, timeout_s=30.0).stdout.decode("ascii", "replace")),
     )
+
+
+def _parse_gettys(told: str) -> Consoles | None:
+    """The active consoles, then ``LINE yes|no STARTS`` for each getty; None where there is no such record."""
+    first, *lines = told.splitlines()[:LIST_LIMIT] or [""]
+    words = [line.split() for line in lines]
+    gettys = tuple(
+        Getty(line=one[0], exists=one[1] == "yes", respawns=max(0, int(one[2]) - 1))
+        for one in words
+        if len(one) == 3 and one[2].isdecimal() and len(one[2]) < 10
+    )
+    return Consoles(active=tuple(first.split()), gettys=gettys) if gettys else None
 
 
 def _text_of(shell: GuestShell, path: str) -> str | None:
@@ -216,7 +255,7 @@ def _link(one: Fields) -> Link:
 
 
 def _mac(one: Fields) -> str:
-    return one.text("mac", "").lower().replace("-", ":")
+    return canonical_mac(one.text("mac", ""))
 
 
 def _route(one: Fields) -> Route:
@@ -236,7 +275,32 @@ def _drivers(one: Fields) -> Drivers:
         verdict=one.text("verdict", "skipped"),
         reason=one.text("reason", ""),
         seconds=one.number("seconds"),
+        reboot=one.text_or_none("reboot"),
+        previous_boot_id=one.text_or_none("previous_boot_id"),
     )
+
+
+def _tools(one: Fields) -> GuestTools:
+    bundle = one.object("bundle")
+    return GuestTools(
+        bundle=_bundle(bundle) if bundle else None,
+        verdict=one.text("verdict", "skipped"),
+        reason=one.text("reason", ""),
+        running=bool(one.flag("running")),
+        version=one.text_or_none("version"),
+    )
+
+
+def _consoles(one: Fields) -> Consoles:
+    return Consoles(active=one.texts("active"), gettys=one.each("gettys", _getty))
+
+
+def _getty(one: Fields) -> Getty:
+    return Getty(line=one.text("line"), exists=bool(one.flag("exists")), respawns=one.integer("respawns") or 0)
+
+
+def _service(one: Fields) -> Service:
+    return Service(name=one.text("name"), state=one.text("state"), restarts=one.integer("restarts") or 0)
 
 
 def _bundle(one: Fields) -> DriverBundle:

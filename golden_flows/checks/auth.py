@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from golden_flows.errors import shorten
 from golden_flows.model.check import check, given, verdict
-from golden_flows.model.facts import AuthFacts, Facts, LoginAttempt
+from golden_flows.model.facts import AuthFacts, BootFacts, Facts, LoginAttempt, PasswordChange, latest_report
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
+from golden_flows.model.xen import CHANNEL
+
+UNSUPPORTED = re.compile(
+    r"not (?:supported|implemented|enabled)|unsupported|no agent|cannot set|unable to set", re.IGNORECASE
+)
+"""Nova's reasons of drivers and guests that have no way to do it (InstanceAgentNotEnabled, NotImplementedError, …)."""
+
+REFUSALS = (400, 409, 501)
+"""What Nova answers for them; 403 is a policy that lets no tenant ask at all."""
 
 REMEDY_KEYS = "remove leftover authorized_keys from the image, and keys that the cloud adds on its own"
 
@@ -50,6 +61,62 @@ def asked_password_logs_in(facts: Facts) -> Said:
         "set inject_password, or force_config_drive where the agent reads admin_pass from it; let sshd take passwords"
     )
     return _asked_way_works(given(facts.auth), "password", remedy)
+
+
+@check("AU-9", needs=("boot", "auth"))
+def changed_password_logs_in(facts: Facts) -> Said:
+    """The password set through the API opens the account, and the one before it does so no longer.
+
+    Over xenstore it travels under a key that both ends derive with MD5; a host whose OpenSSL derives with SHA-256 is
+    refused by the guest, and then the password before must still be the guest's.
+    """
+    boot, auth = given(facts.boot), given(facts.auth)
+    if "password" not in auth.asked:
+        return NotApplicable(
+            f"the server was launched with {', '.join(auth.asked) or 'no way in'}: no password to change"
+        )
+    change = auth.password_change
+    if change is None:
+        return NotObserved("nobody could log in with the password of the launch, so none was set anew (see AU-5)")
+    if not change.taken and (proof := _offers_none(facts, change, boot, auth)):
+        return NotApplicable(proof)
+    remedy = "read the cloud's reason; over xenstore both ends must derive the key with MD5 (openssl enc -md md5)"
+    findings: list[Finding] = []
+    unseen: list[str] = []
+    if not change.taken:
+        told = f"HTTP {change.status} {shorten(change.message, 160)}".rstrip()
+        findings.append(Finding("changePassword", "HTTP 202", f"{told}{_answers(boot, auth)}", remedy))
+    for method, accepted in (
+        (("new-password", True), ("old-password", False)) if change.taken else (("old-password", True),)
+    ):
+        tried = change.attempt(method)
+        if tried is None or tried.accepted is None:
+            unseen.append(f"login by {method} was not tried to an end{_why([tried] if tried else [])}")
+        elif tried.accepted is not accepted:
+            words = ("refused", "accepted")
+            subject = f"SSH login by {method} as {tried.user} after HTTP {change.status}"
+            findings.append(Finding(subject, words[accepted], f"{words[tried.accepted]}{_answers(boot, auth)}", remedy))
+    return verdict(findings, unseen)
+
+
+def _offers_none(facts: Facts, change: PasswordChange, boot: BootFacts, auth: AuthFacts) -> str:
+    """The proof that this cloud has no way to set a password, or nothing: it has one, and failed."""
+    told = f"changePassword: HTTP {change.status} {shorten(change.message, 200)}".rstrip()
+    if CHANNEL in facts.dst.channels or _answers(boot, auth):
+        return ""
+    if change.status in (403, 404, 405):
+        return f"{told}: {facts.dst.cloud} does not offer it to tenants"
+    is_unsupported = change.status == 501 or (change.status in REFUSALS and UNSUPPORTED.search(change.message))
+    return f"{told}: {facts.dst.cloud} has no way to set a password in a guest" if is_unsupported else ""
+
+
+def _answers(boot: BootFacts, auth: AuthFacts) -> str:
+    """What the guest answered to the host's commands; empty when it got none."""
+    report = latest_report(boot, auth)
+    store = report.xenstore if report is not None else None
+    asked = [one for name in ("keyinit", "password") if store is not None and (one := store.last(name)) is not None]
+    told = ", ".join(f"{one.name} {shorten(one.returncode, 20)} {shorten(one.message, 80)}".rstrip() for one in asked)
+    return f"; the guest answered {told}" if told else ""
 
 
 def _asked_way_works(auth: AuthFacts, method: str, remedy: str) -> Said:

@@ -6,8 +6,9 @@ import re
 
 from golden_flows.errors import shorten
 from golden_flows.model.check import SILENT_GUEST, check, given, verdict
-from golden_flows.model.facts import Facts
+from golden_flows.model.facts import BootFacts, Facts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
+from golden_flows.model.xen import HypervisorSeen
 
 NO_ROOT = (
     r"dracut-initqueue.*timeout",
@@ -20,6 +21,7 @@ NO_ROOT = (
     r"Kernel panic",
     r"grub rescue>",
     r"error: unknown filesystem",
+    r"\bvbd-\d+ has no driver",
 )
 """Said by boot loaders, kernels and initramfs that will not go on."""
 
@@ -31,6 +33,17 @@ STABLE_ROOT = re.compile(r"(UUID|LABEL|PARTUUID|PARTLABEL)=|/dev/disk/by-(uuid|l
 
 OPENSTACK_PRODUCTS = ("OpenStack Nova", "OpenStack Compute", "OpenStack Foundation")
 """SMBIOS product names by which guests recognise OpenStack. Source: cloud-init tools/ds-identify."""
+
+XEN_KERNEL = re.compile(
+    r"paravirtualized kernel on Xen|Hypervisor detected: Xen|\bXen version: |xen device vbd-\d+|\bvbd-\d"
+)
+"""Words of a kernel or an initramfs that runs on Xen."""
+
+BLKFRONT = re.compile(r"\bblkfront: xvd")
+"""xen-blkfront's word on every disk that it drives."""
+
+RESPAWNS_MAX = 2
+"""A getty ends when somebody logs out; one that ends oftener within a boot has no console to stand on."""
 
 LINES_MAX = 5
 
@@ -65,11 +78,30 @@ def console_shows_no_failed_boot(facts: Facts) -> Said:
     patterns = NO_ROOT if boot.report is not None else (*NO_ROOT, *NO_DISK)
     bad = re.compile("|".join(patterns), re.IGNORECASE)
     lines = dict.fromkeys(line.strip() for line in boot.console.splitlines() if bad.search(line))
-    remedy = "put the destination's disk driver into the initramfs, and name the root file system by UUID"
+    remedy = _remedy(boot.console)
     return tuple(
         Finding(f"console of server {boot.server_id}", "no message of a failed boot", repr(shorten(line, 160)), remedy)
         for line in list(lines)[:LINES_MAX]
     )
+
+
+def _domain_is_the_server(boot: BootFacts, seen: HypervisorSeen) -> Said:
+    if seen.uuid is None:
+        return NotObserved("a Xen guest without SMBIOS, and /sys/hypervisor/uuid says nothing")
+    if seen.uuid.strip().lower() != boot.server_id.lower():
+        remedy = "let the hypervisor driver give the domain the server's id as uuid"
+        return (Finding("/sys/hypervisor/uuid", boot.server_id, shorten(seen.uuid, 60), remedy),)
+    return NotApplicable(f"Xen gives {seen.guest_type} guests no SMBIOS ({seen}); the domain's uuid is the server's id")
+
+
+def _remedy(console: str) -> str:
+    """On Xen, a kernel that found no root and drives no Xen disk lacks one module, and it has a name."""
+    if XEN_KERNEL.search(console) and not BLKFRONT.search(console):
+        return (
+            "put xen-blkfront into the initramfs before the export (dracut --add-drivers, or"
+            " /etc/initramfs-tools/modules): this guest runs on Xen, and nothing in it drives Xen's disks"
+        )
+    return "put the destination's disk driver into the initramfs, and name the root file system by UUID"
 
 
 @check("BT-3", needs=("boot",))
@@ -112,13 +144,46 @@ def console_carries_what_the_guest_prints(facts: Facts) -> Said:
     return (Finding(subject, expected, f"{len(boot.console)} characters without it", remedy),)
 
 
+@check("BT-5", needs=("boot", "auth"))
+def login_prompts_are_on_consoles_that_exist(facts: Facts) -> Said:
+    """A getty for a console of the cloud it came from ends at once, again and again, and fills the log."""
+    report = given(facts.boot).report
+    consoles = given(facts.auth).files.consoles or (report.consoles if report is not None else None)
+    if consoles is None:
+        return SILENT_GUEST if report is None else NotObserved("the guest did not tell of its login prompts")
+    if not consoles.gettys:
+        return NotApplicable(f"init keeps no login prompt up; the kernel prints on {_listed(consoles.active)}")
+    remedy = (
+        "start gettys only on consoles that exist (systemd's getty generator does), or take the line out of inittab"
+    )
+    findings = [
+        Finding(f"getty on {shorten(one.line, 40)}", "stays up", f"ended {one.respawns} times in this boot", remedy)
+        for one in consoles.gettys
+        if one.respawns > RESPAWNS_MAX
+    ]
+    if not findings and not any(one.exists for one in consoles.gettys):
+        lines = _listed(tuple(one.line for one in consoles.gettys))
+        remedy = "add a getty for the console that this cloud gives its guests"
+        findings.append(Finding("login prompts", "one on a console that exists", f"{lines}: none exists", remedy))
+    return tuple(findings)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return shorten(", ".join(names), 120) or "nothing"
+
+
 @check("BT-8", needs=("boot",))
 def hardware_says_openstack(facts: Facts) -> Said:
-    """Guests decide by SMBIOS whether to ask for OpenStack metadata, and whose it must be."""
+    """Guests decide by SMBIOS whether to ask for OpenStack metadata, and whose it must be.
+
+    Xen builds none for PV and PVH guests: the domain's uuid then stands alone for the server.
+    """
     boot = given(facts.boot)
     if boot.report is None:
         return SILENT_GUEST
-    identity = boot.report.identity
+    identity, seen = boot.report.identity, boot.report.hypervisor
+    if seen is not None and seen.is_xen and seen.guest_type in ("PV", "PVH") and identity.smbios_product is None:
+        return _domain_is_the_server(boot, seen)
     findings: list[Finding] = []
     unseen: list[str] = []
     uuid = identity.stated_smbios_uuid

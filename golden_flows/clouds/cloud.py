@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from golden_flows.clouds.records import (
     NetworkRef,
     Progress,
     ServerRef,
+    ServerRequest,
     ServerState,
 )
 from golden_flows.clouds.session import ApiSession
@@ -82,13 +84,8 @@ class Cloud:
         A source must have an image to start from.
         """
         profile = self.profile
-        if as_source and not profile.image:
-            raise UsageError(
-                f"cloud {profile.cloud!r} does not say which image Anne starts from",
-                "name a Glance image in clouds.yaml: interop: {image: NAME}",
-            )
-        if as_source and profile.image:
-            self.find_image(profile.image)
+        if as_source:
+            self.source_image()
         self.find_networks(profile.networks)
         if profile.floating_network:
             self.find_networks([profile.floating_network])
@@ -124,6 +121,15 @@ class Cloud:
             known = ", ".join(sorted({str(one.name) for one in listed})[:20]) or "none"
             raise UsageError(f"cloud {self.name!r} has no active image {name!r}", f"active images: {known}")
         return self.show_image(str(max(matches, key=lambda one: str(one.created_at or "")).id))
+
+    def source_image(self) -> ImageRef:
+        """The image that Anne starts from here. Raises ``UsageError`` when none is named, or it does not exist."""
+        if not self.profile.image:
+            raise UsageError(
+                f"cloud {self.name!r} does not say which image Anne starts from",
+                "name a Glance image: --image NAME, or in clouds.yaml: interop: {image: NAME}",
+            )
+        return self.find_image(self.profile.image)
 
     def show_image(self, image_id: str) -> ImageRef:
         return images.show(self._api, image_id)
@@ -165,44 +171,19 @@ class Cloud:
         network_api.open_ports(self._api, group_id, tcp_ports)
         return group_id
 
-    def boot(
-        self,
-        *,
-        name: str,
-        image_id: str,
-        flavor: FlavorRef,
-        networks: Sequence[NetworkRef],
-        key_name: str | None,
-        security_group: str | None,
-        user_data: bytes,
-        metadata: Mapping[str, str],
-        admin_password: str | None,
-        config_drive: bool,
-        deadline: Deadline,
-    ) -> ServerRef:
-        """Ask for a server and return at once."""
-        full = self._full(name)
-        self._journal.hide(admin_password)
+    def boot(self, asked: ServerRequest, deadline: Deadline) -> ServerRef:
+        """Ask for a server and return at once. ``asked.name`` gets the run's prefix, its metadata the run's tag."""
+        full = self._full(asked.name)
+        self._journal.hide(asked.admin_password)
         key = self._ledger.planned(self.name, "server", full)
         asked_at_s = deadline.clock.now_s()
-        server = servers.create(
-            self._api,
-            name=full,
-            image_id=image_id,
-            flavor=flavor,
-            networks=networks,
-            key_name=key_name,
-            security_group=security_group,
-            user_data=user_data,
-            metadata={**metadata, RUN_TAG: self._ledger.run},
-            admin_password=admin_password,
-            config_drive=config_drive,
-        )
+        tagged = replace(asked, name=full, metadata={**asked.metadata, RUN_TAG: self._ledger.run})
+        server = servers.create(self._api, tagged)
         server_id = str(server["id"])
         self._ledger.created(key, server_id)
         self._asked_at_s[server_id] = asked_at_s
         answered = server.get("adminPass")
-        password = answered if isinstance(answered, str) else admin_password
+        password = answered if isinstance(answered, str) else asked.admin_password
         self._journal.hide(password)
         return ServerRef(server_id, full, password)
 
@@ -234,6 +215,24 @@ class Cloud:
 
     def reboot(self, server_id: str, soft: bool = True) -> None:
         servers.reboot(self._api, server_id, soft)
+
+    def stop(self, server_id: str, deadline: Deadline) -> ServerState:
+        """Ask for a shutdown and wait for SHUTOFF; ERROR and a passed deadline are answers, as in ``wait_server``.
+
+        Raises ``Unsupported`` where the cloud lets no tenant stop servers.
+        """
+        began_s = deadline.clock.now_s()
+        servers.stop(self._api, server_id)
+        return servers.wait(self._api, server_id, began_s, deadline, "SHUTOFF")
+
+    def start(self, server_id: str) -> None:
+        """Start a server that is SHUTOFF; returns at once."""
+        servers.start(self._api, server_id)
+
+    def change_password(self, server_id: str, password: str) -> tuple[int, str]:
+        """Ask for another password in the running guest: (HTTP status, why the cloud refused)."""
+        self._journal.hide(password)
+        return servers.change_password(self._api, server_id, password)
 
     def snapshot(self, server_id: str, name: str, deadline: Deadline) -> str:
         """Returns the image id once the image is active *and* the server's task_state is empty."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,10 @@ class CloudConfig:
     @property
     def auth_url(self) -> str:
         return str((self._region_config.config.get("auth") or {}).get("auth_url") or "")
+
+    def starting_from(self, image: str) -> CloudConfig:
+        """The same cloud, on which Anne starts from another image than its profile names."""
+        return replace(self, profile=replace(self.profile, image=image))
 
 
 def load_clouds(names: Iterable[str], extra_files: Sequence[Path] = ()) -> dict[str, CloudConfig]:

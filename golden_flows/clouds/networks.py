@@ -54,8 +54,11 @@ def list_ports(api: ApiSession, server_id: str, networks: Sequence[NetworkRef]) 
 
 def _port_facts(api: ApiSession, port: Any, networks: dict[str, NetworkRef]) -> PortFacts:
     network = networks.get(port.network_id)
-    fixed: dict[str, Any] = next(iter(port.fixed_ips or ()), {})
-    subnet = api.sdk.network.get_subnet(fixed["subnet_id"]) if fixed.get("subnet_id") else None
+    every: list[dict[str, Any]] = list(port.fixed_ips or ())
+    sixes = [one for one in every if ":" in str(one.get("ip_address"))]
+    fours = [one for one in every if one not in sixes]
+    fixed: dict[str, Any] = next(iter(fours or sixes), {})
+    subnet, subnet6 = _subnet(api, fixed), _subnet(api, sixes[0] if sixes else {})
     return PortFacts(
         port_id=str(port.id),
         network=network.name if network else str(port.network_id),
@@ -66,7 +69,13 @@ def _port_facts(api: ApiSession, port: Any, networks: dict[str, NetworkRef]) -> 
         dns=tuple(subnet.dns_nameservers or ()) if subnet else (),
         dhcp=bool(subnet.is_dhcp_enabled) if subnet else False,
         mtu=network.mtu if network else None,
+        fixed_ip6=sixes[0].get("ip_address") if sixes else None,
+        gateway6_ip=(subnet6.gateway_ip or None) if subnet6 else None,
     )
+
+
+def _subnet(api: ApiSession, fixed: dict[str, Any]) -> Any:
+    return api.sdk.network.get_subnet(fixed["subnet_id"]) if fixed.get("subnet_id") else None
 
 
 def open_ports(api: ApiSession, group_id: str, tcp_ports: Sequence[int]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -53,6 +53,22 @@ class FlavorRef:
     disk_bytes: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class ServerRequest:
+    """What a server is created with. Source: ``POST /servers``."""
+
+    name: str
+    image_id: str
+    flavor: FlavorRef
+    networks: Sequence[NetworkRef]
+    key_name: str | None = None
+    security_group: str | None = None
+    user_data: bytes = field(default=b"", repr=False)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    admin_password: str | None = field(default=None, repr=False)
+    config_drive: bool = False
+
+
 @dataclass(frozen=True)
 class ServerRef:
     """A server that was asked for."""
@@ -73,8 +89,8 @@ class ServerState:
     statuses_seen: tuple[str, ...]
     fault: str
     """``fault.message`` of an ERROR server; may be empty."""
-    seconds_to_active: float | None
-    """From this driver's create request; None when it never became ACTIVE."""
+    seconds_to_reach: float | None
+    """From this driver's request to the status waited for; None when it was never reached."""
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+import requests
+
 from golden_flows.clouds import images
-from golden_flows.clouds.records import FlavorRef, ImageRef, NetworkRef, ServerState
+from golden_flows.clouds.records import FlavorRef, ImageRef, ServerRequest, ServerState
 from golden_flows.clouds.session import ApiSession, reason_of
 from golden_flows.errors import CloudError, Unsupported, UsageError, WaitTimeout, shorten
 from golden_flows.waiting import Deadline, wait_for
@@ -53,37 +55,24 @@ def pick_flavor(api: ApiSession, name: str | None, min_disk_bytes: int, min_ram_
     return min(fitting, key=lambda one: (one.ram_mib, one.disk_bytes, one.vcpus, one.name))
 
 
-def create(
-    api: ApiSession,
-    *,
-    name: str,
-    image_id: str,
-    flavor: FlavorRef,
-    networks: Sequence[NetworkRef],
-    key_name: str | None,
-    security_group: str | None,
-    user_data: bytes,
-    metadata: Mapping[str, str],
-    admin_password: str | None,
-    config_drive: bool,
-) -> dict[str, Any]:
+def create(api: ApiSession, asked: ServerRequest) -> dict[str, Any]:
     """``POST /servers``; the ``server`` object of the answer (``id``, ``adminPass`` and little else)."""
     body: dict[str, Any] = {
-        "name": name,
-        "imageRef": image_id,
-        "flavorRef": flavor.id,
-        "networks": [{"uuid": one.id} for one in networks],
-        "metadata": dict(metadata),
+        "name": asked.name,
+        "imageRef": asked.image_id,
+        "flavorRef": asked.flavor.id,
+        "networks": [{"uuid": one.id} for one in asked.networks],
+        "metadata": dict(asked.metadata),
     }
-    if key_name is not None:
-        body["key_name"] = key_name
-    if security_group is not None:
-        body["security_groups"] = [{"name": security_group}]
-    if user_data:
-        body["user_data"] = base64.b64encode(user_data).decode("ascii")
-    if admin_password is not None:
-        body["adminPass"] = admin_password
-    if config_drive:
+    if asked.key_name is not None:
+        body["key_name"] = asked.key_name
+    if asked.security_group is not None:
+        body["security_groups"] = [{"name": asked.security_group}]
+    if asked.user_data:
+        body["user_data"] = base64.b64encode(asked.user_data).decode("ascii")
+    if asked.admin_password is not None:
+        body["adminPass"] = asked.admin_password
+    if asked.config_drive:
         body["config_drive"] = True
     response = api.ask("compute", "POST", "/servers", json={"server": body}, expect=(202,), microversion="2.1")
     server = api.json_of(response, "/servers").get("server")
@@ -103,8 +92,8 @@ def show(api: ApiSession, server_id: str) -> dict[str, Any] | None:
     return None if server.get("status") == "DELETED" else server
 
 
-def wait(api: ApiSession, server_id: str, began_s: float, deadline: Deadline) -> ServerState:
-    """Until ACTIVE, ERROR or gone. A passed deadline is an answer too: the status last seen."""
+def wait(api: ApiSession, server_id: str, began_s: float, deadline: Deadline, wanted: str = "ACTIVE") -> ServerState:
+    """Until it has that status, is in ERROR, or gone. A passed deadline is an answer too: the status last seen."""
     seen: list[str] = []
     last: dict[str, Any] = {}
 
@@ -119,16 +108,16 @@ def wait(api: ApiSession, server_id: str, began_s: float, deadline: Deadline) ->
 
     with contextlib.suppress(WaitTimeout):
         wait_for(
-            f"server {server_id} to become ACTIVE",
+            f"server {server_id} to become {wanted}",
             probe,
-            until=lambda status: status in ("ACTIVE", "ERROR", "DELETED"),
+            until=lambda status: status in (wanted, "ERROR", "DELETED"),
             deadline=deadline,
             every_s=POLL_S,
         )
     fault = last.get("fault")
     message = fault.get("message") if isinstance(fault, dict) else None
-    active_s = deadline.clock.now_s() - began_s if last.get("status") == "ACTIVE" else None
-    return ServerState(str(last.get("status")), tuple(seen), shorten(str(message or "")), active_s)
+    reached_s = deadline.clock.now_s() - began_s if last.get("status") == wanted else None
+    return ServerState(str(last.get("status")), tuple(seen), shorten(str(message or "")), reached_s)
 
 
 def read_console(api: ApiSession, server_id: str, tail_lines: int | None) -> str:
@@ -162,6 +151,31 @@ def reboot(api: ApiSession, server_id: str, soft: bool) -> None:
         expect=(202,),
         microversion="2.1",
     )
+
+
+def stop(api: ApiSession, server_id: str) -> None:
+    """``os-stop``. Raises ``Unsupported`` where the cloud lets no tenant do that."""
+    response = _act(api, server_id, "os-stop", None)
+    if response.status_code in (403, 405, 501):
+        raise Unsupported(f"os-stop: HTTP {response.status_code} {reason_of(response)}".rstrip())
+    if response.status_code != 202:
+        raise api.refusal(response, f"stopping server {server_id}")
+
+
+def start(api: ApiSession, server_id: str) -> None:
+    response = _act(api, server_id, "os-start", None)
+    if response.status_code != 202:
+        raise api.refusal(response, f"starting server {server_id}")
+
+
+def change_password(api: ApiSession, server_id: str, password: str) -> tuple[int, str]:
+    """``changePassword``: (HTTP status, why it was refused). Whatever the cloud answers is an answer."""
+    response = _act(api, server_id, "changePassword", {"adminPass": password})
+    return response.status_code, "" if response.ok else reason_of(response)
+
+
+def _act(api: ApiSession, server_id: str, action: str, argument: object) -> requests.Response:
+    return api.send("compute", "POST", f"/servers/{server_id}/action", json={action: argument}, microversion="2.1")
 
 
 def snapshot(api: ApiSession, server_id: str, name: str, metadata: Mapping[str, str]) -> str:

@@ -17,11 +17,12 @@ from dataclasses import replace
 from golden_flows.agents import load_agent
 from golden_flows.clouds import disk_image, mover
 from golden_flows.clouds.mover import Spooled
-from golden_flows.errors import InteropError, WaitTimeout
-from golden_flows.flows import home
+from golden_flows.errors import GuestError, InteropError, WaitTimeout
+from golden_flows.flows import devices, home, ways_in
 from golden_flows.flows.golden_flow import StageFunction, StageStopped
 from golden_flows.flows.home import SourceImage
-from golden_flows.flows.instance import SSH_PORT, Instance
+from golden_flows.flows.instance import Instance
+from golden_flows.flows.power import read_kernel_log, stop_and_start
 from golden_flows.flows.record import Record
 from golden_flows.flows.setting import (
     APP_TIMEOUT_S,
@@ -32,7 +33,7 @@ from golden_flows.flows.setting import (
     request,
 )
 from golden_flows.flows.story import APP_PORT, CLOSED_PORT, PAYLOAD_PATH, UserData, user_data_abroad
-from golden_flows.guests.ssh import KeyPair, generate_key, try_login
+from golden_flows.guests.ssh import KeyPair, generate_key
 from golden_flows.guests.tcp import HttpAnswer, http_get, probe_port
 from golden_flows.model.cloud import Pair
 from golden_flows.model.facts import (
@@ -41,9 +42,9 @@ from golden_flows.model.facts import (
     BootFacts,
     Facts,
     GuestFiles,
+    KernelLog,
     Leftover,
     LifecycleFacts,
-    LoginAttempt,
     UserDataFacts,
 )
 from golden_flows.model.stage import Stage
@@ -195,66 +196,59 @@ class Anne:
                 raise StageStopped(f"the guest has no NIC for port {port.mac} on {port.network}")
 
     def pv_drivers(self) -> None:
-        """Paravirtual drivers: devices before and after, as the agent saw them."""
+        """Paravirtual drivers: devices before and after, as the agent saw them, of both boots where there were two."""
         self._record.stage = Stage.PV_DRIVERS
-        report = self._booted().report
-        if report:
-            lines = [f"before: {link.name} {link.mac} {link.driver}" for link in report.links_before_drivers]
-            lines += [f"after:  {link.name} {link.mac} {link.driver} {link.state}" for link in report.links]
-            lines += [f"root:   {report.block.root_device} {report.block.root_driver}"]
-            self._record.keep("devices.txt", "\n".join(lines), "guest agent, sysfs")
+        boot = self._booted()
+        if boot.report:
+            self._record.keep("devices.txt", devices.table(boot.report, boot.earlier), "guest agent, sysfs")
 
     def auth(self) -> None:
-        """Anne logs in the way she asked for; others do not."""
+        """Anne logs in the way she asked for, and with another password she sets; others do not."""
         self._record.stage = Stage.AUTH
         guest = self._abroad()
-        login = guest.login
         self._record.say("logging in")
-        self._wait_for_sshd(guest)
-        attempts = [self._attempt("key", key=login.key)] if login.key else []
-        if login.password:
-            attempts.append(self._attempt("password", password=login.password))
-        attempts.append(self._attempt("other-key", key=generate_key()))
-        attempts.append(self._attempt("wrong-password", password="not-the-" + generate_key().public_text[-16:]))
-        files = GuestFiles()
-        accepted = any(one.accepted and one.method in ("key", "password") for one in attempts)
-        if accepted:
+        attempts = ways_in.try_all_ways(guest)
+        change, files, late = None, GuestFiles(), None
+        if ways_in.is_in(attempts, "password"):
+            change = ways_in.change_password(guest, self._at.journal, self._record.say)
+        if ways_in.is_in(attempts):
+            agent = load_agent(guest.cloud.profile.agent)
             with guest.shell(self._booted().report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
-                files = load_agent(guest.cloud.profile.agent).read_files(shell)
-        launched = (login.key.fingerprint,) if login.key else ()
+                files = agent.read_files(shell)
+                with contextlib.suppress(GuestError):
+                    late = agent.read(shell)
         self.facts = replace(
             self.facts,
             auth=AuthFacts(
-                asked=login.asked, attempts=tuple(attempts), launched_key_fingerprints=launched, files=files
+                asked=guest.login.asked,
+                attempts=attempts,
+                launched_key_fingerprints=(guest.login.key.fingerprint,) if guest.login.key else (),
+                password_change=change,
+                files=files,
+                late_report=late,
             ),
         )
-        if not accepted:
-            reasons = "; ".join(f"{one.method}: {one.error or 'refused'}" for one in attempts[: len(login.asked)])
+        if not ways_in.is_in(attempts):
+            reasons = "; ".join(f"{one.method}: {one.error or 'refused'}" for one in attempts[: len(guest.login.asked)])
             raise StageStopped(f"no way to log in ({reasons or 'the cloud offers none'})")
 
-    def _wait_for_sshd(self, guest: Instance) -> None:
-        """The agent reports before sshd starts; a try that comes too early would say nothing of either."""
-        with contextlib.suppress(WaitTimeout):
-            wait_for(
-                "sshd",
-                lambda: probe_port(guest.address, SSH_PORT, guest.cloud.profile.access),
-                deadline=Deadline.after(SHELL_TIMEOUT_S),
-            )
-
     def user_data(self) -> None:
-        """User data ran once; a reboot does not run it again."""
+        """User data ran once; stopping and starting the server does not run it again."""
         self._record.stage = Stage.USER_DATA
         guest, boot = self._abroad(), self._booted()
-        self._record.say("rebooting")
+        self._record.say("stopping and starting")
         after, error = None, ""
+        known = {one.boot_id for one in (boot.report, boot.earlier) if one is not None}
         try:
-            guest.cloud.reboot(guest.server_id, soft=True)
-            deadline = Deadline.after(guest.cloud.profile.boot_timeout_s)
-            again = guest.testimony(boot, deadline, not_boot_id=boot.report.boot_id if boot.report else None)
-            after = again.report
-            error = "" if after else "the guest did not report again after a reboot"
-            name = f"{guest.cloud.name}.anne.after-reboot.console.log"
-            self._record.keep(name, again.console, f"{guest.cloud.name} os-getConsoleOutput")
+            power = stop_and_start(guest.cloud, guest.server_id)
+            self.facts = replace(self.facts, power=power)
+            if power.refused or power.seconds_to_shutoff is not None:
+                deadline = Deadline.after(guest.cloud.profile.boot_timeout_s)
+                again = guest.testimony(boot, deadline, not_boot_ids=known)
+                after = again.report
+                name = f"{guest.cloud.name}.anne.after-reboot.console.log"
+                self._record.keep(name, again.console, f"{guest.cloud.name} os-getConsoleOutput")
+            error = "" if after else "the guest did not report again after a stop and a start"
         except InteropError as trouble:
             error = str(trouble)
         self.facts = replace(
@@ -262,7 +256,7 @@ class Anne:
             user_data=UserDataFacts(
                 sent_sha256=self._user_data.sha256,
                 sent_bytes=len(self._user_data.content),
-                first=boot.report,
+                first=boot.earlier if boot.earlier and boot.earlier.user_data.ran_this_boot else boot.report,
                 after_reboot=after,
                 reboot_error=error,
             ),
@@ -278,7 +272,9 @@ class Anne:
             closed_port = beside.submit(probe_port, guest.address, CLOSED_PORT, access)
             answer = self._ask_app(f"http://{guest.address}:{APP_PORT}/nonce", access)
             payload = http_get(f"http://{guest.address}:{APP_PORT}/payload", access, timeout_s=60.0)
-            in_guest, listening = self._look_inside()
+            in_guest, listening, kernel_log = self._look_inside()
+        if kernel_log:
+            self._record.keep("kernel.file-systems.txt", "\n".join(kernel_log.lines), "dmesg in the guest")
         self.facts = replace(
             self.facts,
             application=ApplicationFacts(
@@ -293,6 +289,7 @@ class Anne:
                 closed_port=CLOSED_PORT,
                 closed_port_open=closed_port.result(),
                 closed_port_listening=listening,
+                kernel_log=kernel_log,
                 error=answer.error or payload.error,
             ),
         )
@@ -310,15 +307,16 @@ class Anne:
         except WaitTimeout:
             return http_get(url, access)
 
-    def _look_inside(self) -> tuple[str | None, bool | None]:
-        """(sha256 of the payload in the guest, whether something listens on the port nobody opened)."""
-        if self._auth_failed():
-            return None, None
+    def _look_inside(self) -> tuple[str | None, bool | None, KernelLog | None]:
+        """(sha256 of the payload in the guest, whether something listens on the port nobody opened, kernel's log)."""
+        if not (self.facts.auth and ways_in.is_in(self.facts.auth.attempts)):
+            return None, None, None
         with self._abroad().shell(None, Deadline.after(SHELL_TIMEOUT_S)) as shell:
             digest = shell.run(f"sha256sum {PAYLOAD_PATH}", timeout_s=60.0)
             tables = (shell.read_file("/proc/net/tcp") or b"") + (shell.read_file("/proc/net/tcp6") or b"")
+            kernel_log = read_kernel_log(shell)
         sha256 = digest.stdout.split()[0].decode("ascii", "replace") if digest.exit_code == 0 else ""
-        return sha256, f":{CLOSED_PORT:04X} ".encode() in tables.upper()
+        return sha256, f":{CLOSED_PORT:04X} ".encode() in tables.upper(), kernel_log
 
     # -- and nothing is left
 
@@ -382,17 +380,6 @@ class Anne:
         if self._guest is None:
             raise InteropError("nothing was booted")
         return self._guest
-
-    def _attempt(self, method: str, *, key: KeyPair | None = None, password: str | None = None) -> LoginAttempt:
-        guest = self._abroad()
-        profile = guest.cloud.profile
-        return try_login(
-            guest.address, SSH_PORT, profile.user, method=method, key=key, password=password, access=profile.access
-        )
-
-    def _auth_failed(self) -> bool:
-        attempts = self.facts.auth.attempts if self.facts.auth else ()
-        return not any(one.accepted and one.method in ("key", "password") for one in attempts)
 
 
 def _counts(inventories: Mapping[str, Mapping[str, Mapping[str, str]]]) -> dict[str, dict[str, int]]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from golden_flows.clouds import mover
-from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.mover import Spooled
-from golden_flows.clouds.records import ImageRef
-from golden_flows.errors import CloudError, GuestError, UsageError
+from golden_flows.errors import CloudError, GuestError
 from golden_flows.flows.instance import Instance
 from golden_flows.flows.record import Record
 from golden_flows.flows.setting import SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Setting, request
@@ -49,7 +47,7 @@ def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> str
     record.say(f"booting Anne's instance on {home.name}")
     instance = Instance(home, at.journal, at.run_id, record.say)
     deadline = Deadline.after(home.profile.boot_timeout_s)
-    asked = request(home, _image(home), "anne-home", user_data_at_home(), key)
+    asked = request(home, home.source_image(), "anne-home", user_data_at_home(), key)
     facts = instance.testimony(instance.launch(asked, deadline), deadline)
     record.keep(f"{home.name}.anne-home.console.log", facts.console, f"{home.name} os-getConsoleOutput")
     source.boot = facts
@@ -68,15 +66,6 @@ def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> str
             )
         source.payload_sha256 = payload.stdout.split()[0].decode("ascii", "replace")
     return facts.server_id
-
-
-def _image(home: Cloud) -> ImageRef:
-    if not home.profile.image:
-        raise UsageError(
-            f"cloud {home.name!r} does not say which image Anne starts from",
-            "name a Glance image in clouds.yaml: interop: {image: NAME}",
-        )
-    return home.find_image(home.profile.image)
 
 
 def damage(export: ExportFacts | None) -> str:

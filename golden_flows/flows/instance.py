@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from golden_flows.agents import load_agent
+from golden_flows.agents import Agent, load_agent
 from golden_flows.clouds.cloud import Cloud
-from golden_flows.clouds.records import ImageRef, NetworkRef
+from golden_flows.clouds.records import ImageRef, NetworkRef, ServerRequest
 from golden_flows.errors import GuestError, InteropError, Unsupported, WaitTimeout
 from golden_flows.flows.story import APP_PORT, UserData
 from golden_flows.guests.ssh import GuestShell, KeyPair
@@ -55,12 +55,15 @@ class Request:
 class Instance:
     """A server that was asked for. Facts grow as it comes up; nothing here judges."""
 
-    def __init__(self, cloud: Cloud, journal: Journal, run_id: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, cloud: Cloud, journal: Journal, run_id: str, say: Callable[[str], None], agent: Agent | None = None
+    ) -> None:
+        """``agent``: how its guest is read; None: as the cloud's profile says."""
         self.cloud = cloud
         self._journal = journal
         self._run_id = run_id
         self._say = say
-        self._agent = load_agent(cloud.profile.agent)
+        self._agent = agent or load_agent(cloud.profile.agent)
         self._began_s = 0.0
         self.server_id = ""
         self.address = ""
@@ -77,7 +80,7 @@ class Instance:
         group = self.cloud.create_security_group(request.name, (SSH_PORT, APP_PORT))
         flavor = self.cloud.pick_flavor(profile.flavor, request.image.disk_bytes_needed, GUEST_RAM_MIB)
         self._began_s = time.monotonic()
-        server = self.cloud.boot(
+        asked = ServerRequest(
             name=request.name,
             image_id=request.image.id,
             flavor=flavor,
@@ -88,8 +91,8 @@ class Instance:
             metadata={"interop_run": self._run_id},
             admin_password=password,
             config_drive="config-drive" in profile.channels,
-            deadline=deadline,
         )
+        server = self.cloud.boot(asked, deadline)
         self.server_id = server.id
         if password:
             password = server.admin_password or password
@@ -110,7 +113,7 @@ class Instance:
             console_marker=self._agent.CONSOLE_MARKER,
             report=None,
             ports=ports,
-            seconds_to_active=state.seconds_to_active,
+            seconds_to_active=state.seconds_to_reach,
             seconds_to_report=None,
             run_id=self._run_id,
         )
@@ -123,25 +126,38 @@ class Instance:
             return self.cloud.attach_floating_ip(self.server_id, ports[0].port_id, floating)
         return ports[0].fixed_ip or ""
 
-    def testimony(self, facts: BootFacts, deadline: Deadline, *, not_boot_id: str | None = None) -> BootFacts:
-        """Wait for the agent's last report of a boot (another one than ``not_boot_id``): console first, else SSH.
+    def testimony(self, facts: BootFacts, deadline: Deadline, *, not_boot_ids: Collection[str] = ()) -> BootFacts:
+        """Wait for the agent's last report of a boot (of none of ``not_boot_ids``): console first, else SSH.
 
+        A guest that installs its drivers may reboot itself once to use them: then the report of the boot after that
+        counts, with as much time again, and the one before is kept beside it.
         Without a report by the deadline, the facts come back with the console as it is.
         """
         self._say("waiting for the guest agent to report")
+        report = self._await_report(deadline, not_boot_ids)
+        earlier = None
+        if report is not None and report.awaits_reboot:
+            self._say("the guest installed drivers and reboots: waiting for it to report again")
+            again = self._await_report(
+                Deadline.after(self.cloud.profile.boot_timeout_s, deadline.clock), {*not_boot_ids, report.boot_id}
+            )
+            if again is not None:
+                earlier, report = report, again
+        seconds = round(time.monotonic() - self._began_s, 2) if report else None
+        return replace(facts, report=report, earlier=earlier, console=self.console(), seconds_to_report=seconds)
+
+    def _await_report(self, deadline: Deadline, not_boot_ids: Collection[str]) -> GuestReport | None:
         silent_until = Deadline.after(SSH_FALLBACK_AFTER_S, deadline.clock)
         try:
-            report = wait_for(
+            return wait_for(
                 "the guest agent's report",
-                lambda: self._look(not_boot_id, silent_until),
+                lambda: self._look(not_boot_ids, silent_until),
                 deadline=deadline,
                 until=lambda found: found is not None,
                 every_s=0.25,
             )
         except WaitTimeout:
-            report = None
-        seconds = round(time.monotonic() - self._began_s, 2) if report else None
-        return replace(facts, report=report, console=self.console(), seconds_to_report=seconds)
+            return None
 
     def console(self) -> str:
         """The console, or nothing where the cloud has none."""
@@ -150,10 +166,10 @@ class Instance:
         except Unsupported:
             return ""
 
-    def _look(self, not_boot_id: str | None, silent_until: Deadline) -> GuestReport | None:
+    def _look(self, not_boot_ids: Collection[str], silent_until: Deadline) -> GuestReport | None:
         reports = self._agent.from_console(self.console(), self._run_id)
         for report in reversed(reports):
-            if report.boot_id != not_boot_id and _is_last(report):
+            if report.boot_id not in not_boot_ids and _is_last(report):
                 return report
         if silent_until.left_s > 0:
             return None
@@ -162,7 +178,7 @@ class Instance:
                 report = self._agent.read(shell)
         except InteropError:
             return None
-        return report if report.boot_id != not_boot_id and _is_last(report) else None
+        return report if report.boot_id not in not_boot_ids and _is_last(report) else None
 
     def shell(self, report: GuestReport | None, deadline: Deadline) -> GuestShell:
         """Log in the way Anne asked for. The host key is pinned to the one in the guest's own report."""
@@ -181,4 +197,4 @@ class Instance:
 
 
 def _is_last(report: GuestReport) -> bool:
-    return any(phase.name == LAST_PHASE for phase in report.phases)
+    return report.awaits_reboot or any(phase.name == LAST_PHASE for phase in report.phases)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from golden_flows.model.cloud import Pair, Profile
-from golden_flows.model.guest import GuestReport
+from golden_flows.model.guest import Consoles, GuestReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +128,9 @@ class PortFacts:
     dns: tuple[str, ...]
     dhcp: bool
     mtu: int | None
+    fixed_ip6: str | None = None
+    gateway6_ip: str | None = None
+    """Of the subnet of ``fixed_ip6``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +149,8 @@ class BootFacts:
     """What our agent prints and the console must therefore contain."""
     report: GuestReport | None
     """The agent's report, by SSH or from the console; None when the guest never reported."""
+    earlier: GuestReport | None = None
+    """Of the boot before, where the guest installed drivers and rebooted itself once to use them."""
     ports: tuple[PortFacts, ...]
     """In the order the NICs were asked for."""
     seconds_to_active: float | None
@@ -166,6 +171,8 @@ class GuestFiles:
     initramfs_modules: tuple[str, ...] | None = None
     """Kernel modules in the initramfs, or built into the kernel, as names with underscores."""
     modules_on_disk: tuple[str, ...] | None = None
+    consoles: Consoles | None = None
+    """None where nobody can tell how often init restarted what."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,12 +180,31 @@ class LoginAttempt:
     """One try to log in over SSH."""
 
     method: str
-    """``key``, ``other-key``, ``password``, ``wrong-password``."""
+    """``key``, ``other-key``, ``password``, ``wrong-password``, ``new-password``, ``old-password``."""
     user: str
     accepted: bool | None
     """None when we could not find out (no connection)."""
     error: str = ""
     host_key_fingerprint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordChange:
+    """The API was asked to set another password in the running guest. Source: Compute API ``changePassword``."""
+
+    status: int
+    """HTTP status of the answer."""
+    message: str = ""
+    """Why it was refused, as the cloud tells it."""
+    attempts: tuple[LoginAttempt, ...] = ()
+    """Afterwards: ``new-password`` (unless it was refused) and ``old-password``."""
+
+    @property
+    def taken(self) -> bool:
+        return 200 <= self.status < 300
+
+    def attempt(self, method: str) -> LoginAttempt | None:
+        return next((one for one in self.attempts if one.method == method), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +214,17 @@ class AuthFacts:
     attempts: tuple[LoginAttempt, ...]
     launched_key_fingerprints: tuple[str, ...] = ()
     """``SHA256:…`` of the key pair launched with; empty without one."""
+    password_change: PasswordChange | None = None
+    """None where there was no password to change, or nobody could log in with it."""
     files: GuestFiles = GuestFiles()
+    late_report: GuestReport | None = None
+    """The agent's report as it lay in the guest after all this: what the host did meanwhile is in it."""
+
+
+def latest_report(boot: BootFacts, auth: AuthFacts) -> GuestReport | None:
+    """The newest report of the same boot: a host goes on talking to a guest after its agent has reported."""
+    late, first = auth.late_report, boot.report
+    return late if late is not None and first is not None and late.boot_id == first.boot_id else first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +235,26 @@ class UserDataFacts:
     """Report of the first boot."""
     after_reboot: GuestReport | None
     reboot_error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerFacts:
+    """The server was told to stop, and started again. Source: Compute API ``os-stop``, ``os-start``."""
+
+    refused: str = ""
+    """Why the cloud does not let its tenants stop servers, as it tells it; the guest was rebooted instead."""
+    last_status: str = ""
+    seconds_to_shutoff: float | None = None
+    """From the request; None when the server was never SHUTOFF."""
+    waited_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelLog:
+    """What the kernel said of file systems since it started, read in the guest."""
+
+    boot_id: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,6 +278,8 @@ class ApplicationFacts:
     """Whether a listening port that no security group opens was reached from outside; None if unknown."""
     closed_port_listening: bool | None
     """Whether something in the guest really listens there (else the probe proves nothing)."""
+    kernel_log: KernelLog | None = None
+    """None when we could not look inside."""
     error: str = ""
 
 
@@ -264,5 +322,7 @@ class Facts:
     """Anne's instance on the destination; also what the NIC, metadata and driver checks read."""
     auth: AuthFacts | None = None
     user_data: UserDataFacts | None = None
+    power: PowerFacts | None = None
+    """How the guest went down and up again for ``user_data.after_reboot``."""
     application: ApplicationFacts | None = None
     lifecycle: LifecycleFacts | None = None

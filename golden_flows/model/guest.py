@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from golden_flows.model.xen import HypervisorSeen, Xenstore
+
 
 def canonical_mac(mac: str) -> str:
     """Lower case with colons, however a cloud or a guest spells it."""
@@ -47,7 +49,7 @@ class GuestIdentity:
 @dataclass(frozen=True, kw_only=True)
 class Channel:
     name: str
-    """``config-drive``, ``openstack-http``, ``ec2-http``."""
+    """``config-drive``, ``openstack-http``, ``ec2-http``, ``xenstore``."""
     present: bool
     used: bool = False
     reason: str = ""
@@ -122,6 +124,51 @@ class Drivers:
     verdict: str = "skipped"
     reason: str = ""
     seconds: float | None = None
+    reboot: str | None = None
+    """``pending``: installed, and the guest is about to reboot once; ``done``: this is the boot after that."""
+    previous_boot_id: str | None = None
+    """Of the boot that installed them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuestTools:
+    """The cloud's own tools in the guest (what XenServer calls guest tools), offered like drivers."""
+
+    bundle: DriverBundle | None = None
+    verdict: str = "skipped"
+    reason: str = ""
+    running: bool = False
+    version: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Getty:
+    """A login prompt that init keeps up."""
+
+    line: str
+    """``ttyS0``, ``hvc0``."""
+    exists: bool
+    """Whether there is a port behind that device."""
+    respawns: int
+    """How often init had to start it again in this boot."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consoles:
+    active: tuple[str, ...] = ()
+    """Where the kernel prints."""
+    gettys: tuple[Getty, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A service that belongs to some platform: guest tools, another hypervisor's agent."""
+
+    name: str
+    state: str
+    """``running``, ``failed``, ``stopped``."""
+    restarts: int = 0
+    """In this boot."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,8 +220,21 @@ class GuestReport:
     """Of every key that the channel told the agent to let in; None when it did not say."""
     password_set: bool = False
     user_data: UserDataRun = UserDataRun()
+    hypervisor: HypervisorSeen | None = None
+    """None when the guest did not say."""
+    xenstore: Xenstore | None = None
+    """None off Xen, and where the guest could not open the channel."""
+    tools: GuestTools | None = None
+    consoles: Consoles | None = None
+    services: tuple[Service, ...] | None = None
+    """None when the guest did not say; empty when it knows of none."""
     source: str = "ssh"
     """How the report reached us: ``ssh`` or ``console``."""
+
+    @property
+    def awaits_reboot(self) -> bool:
+        """Whether this boot ends by itself, so that the story goes on in the next."""
+        return self.drivers.reboot == "pending"
 
     def link(self, mac: str) -> Link | None:
         """The NIC with this MAC (any case, ``:`` or ``-``), or None."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from golden_flows.model.guideline import Level
 from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import Outcome
 from reports.atomic import put_text
+from reports.kept import Kept, read_kept
 from reports.rows import (
     EXIT_MEANINGS,
     MEANINGS,
@@ -21,6 +22,7 @@ from reports.rows import (
     active_faults,
     check_rows,
     evidence_details,
+    evidence_heads,
     evidence_words,
     judge,
     points,
@@ -30,9 +32,11 @@ from reports.rows import (
 
 NAME = "matrix.md"
 
+_SHOWN_LINES = 60
+
 
 def write(run: Run, folder: Path) -> Path:
-    return put_text(folder / NAME, "\n".join(_lines(run)) + "\n")
+    return put_text(folder / NAME, "\n".join(_lines(run, read_kept(run, folder))) + "\n")
 
 
 def prose(text: str) -> str:
@@ -54,7 +58,7 @@ def _in_table(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _lines(run: Run) -> Iterator[str]:
+def _lines(run: Run, kept: Mapping[str, Kept]) -> Iterator[str]:
     yield "# Compatibility matrix"
     yield ""
     for cell in run.cells:
@@ -66,6 +70,7 @@ def _lines(run: Run) -> Iterator[str]:
     yield from _table(run)
     for cell in run.cells:
         yield from _details(run, cell)
+        yield from _shown(run, cell, kept)
     yield ""
     yield "Symbols: " + " · ".join(f"{SYMBOLS[one]} {WORDS[one]}: {MEANINGS[one]}" for one in Outcome) + "."
 
@@ -102,7 +107,7 @@ def _table(run: Run) -> Iterator[str]:
     columns = [points(run, cell) for cell in run.cells]
     if not columns:
         return
-    heads = (f"{prose(str(cell.pair))}<br>{evidence_words(cell)}" for cell in run.cells)
+    heads = ("<br>".join(prose(one) for one in (str(cell.pair), *evidence_heads(cell))) for cell in run.cells)
     yield f"| Check | | {' | '.join(heads)} |"
     yield f"|---|---|{'---|' * len(columns)}"
     for at, point in enumerate(columns[0]):
@@ -154,3 +159,20 @@ def _details(run: Run, cell: Cell) -> Iterator[str]:
             links = (f"[{prose(kept.name)}](evidence/{kept.sha256})" for kept in stage.evidence)
             yield f"  - evidence: {', '.join(links)}"
     yield ""
+
+
+def _shown(run: Run, cell: Cell, kept: Mapping[str, Kept]) -> Iterator[str]:
+    """Evidence that is worth a place on the page, a code span for each line: nothing in it can become markup."""
+    for point in points(run, cell):
+        for stage in point.stages:
+            for one in stage.shown:
+                text = kept[one.sha256].text
+                if text is None:
+                    continue
+                yield f"## {prose(str(cell.pair))}: {stage.stage.title}, {prose(one.name)}"
+                yield ""
+                for line in text.splitlines()[:_SHOWN_LINES]:
+                    nested = line.startswith(" ")
+                    if line.strip():
+                        yield f"{'  ' if nested else ''}- {code(line.strip()) if nested else prose(line)}"
+                yield ""

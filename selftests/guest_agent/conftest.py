@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from guest_agent.xenstore import XenStore
+
+from selftests.xenstored import Connection, Tree
 
 
 class MetadataServer(ThreadingHTTPServer):
@@ -48,3 +51,18 @@ def metadata_server() -> Iterator[MetadataServer]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def tree() -> Tree:
+    return Tree()
+
+
+@pytest.fixture
+def store(tree: Tree) -> Iterator[XenStore]:
+    """A guest's connection to ``tree``."""
+    connection = Connection(tree)
+    client = XenStore(connection.descriptor)
+    yield client
+    client.close()
+    connection.close()

@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from selftests.refclouds.api.conftest import golden, serve
+
+__all__ = ["golden"]
 
 
 def run_suite(*arguments: str, folder: Path, clouds_yaml: str = "") -> subprocess.CompletedProcess[str]:
@@ -92,3 +97,18 @@ clouds:
     done = run_suite("--src", "dead", "--dst", "dead", "--results", "file/x", folder=tmp_path, clouds_yaml=yaml)
     assert done.returncode == 3
     assert "--results" in done.stdout + done.stderr
+
+
+def test_an_unknown_image_is_named_with_those_that_exist_before_anything_is_made(tmp_path: Path, golden: Path) -> None:
+    cloud = serve("private", (), tmp_path / "state", golden)
+    try:
+        entry = {**cloud.auth("anne"), "region_name": "RegionOne", "interop": {"networks": ["private"]}}
+        text = yaml.safe_dump({"clouds": {"mine": entry}})
+        done = run_suite("--src", "mine", "--dst", "mine", "--image", "golden-poket", folder=tmp_path, clouds_yaml=text)
+    finally:
+        cloud.stop()
+    told = done.stdout + done.stderr
+    assert done.returncode == 2, told
+    assert "no active image 'golden-poket'" in told
+    assert "active images: golden-pocket" in told
+    assert not list((tmp_path / "interop-results").glob("*/journal.jsonl"))

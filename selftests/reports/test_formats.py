@@ -238,3 +238,44 @@ def test_run_without_pairs_judges_nothing(journal: JournalBuilder, load: Load) -
     for name in ("matrix.html", "matrix.md"):
         assert "othing was judged" in (journal.folder / name).read_text("utf-8")
     assert json.loads((journal.folder / "results.json").read_text("utf-8"))["exit_code"] == 3
+
+
+DEVICES = """\
+installed in the first boot, b-1
+  disk /dev/sda1 ata_piix
+
+after the reboot, boot b-2
+  disk /dev/xvda1 vbd
+"""
+
+
+@pytest.mark.parametrize("name", ["matrix.html", "matrix.md"])
+def test_devices_before_and_after_stand_on_the_page(name: str, journal: JournalBuilder, load: Load) -> None:
+    journal.start().all_pass()
+    journal.evidence(Stage.PV_DRIVERS, "devices.txt", DEVICES.encode())
+    page = formats()[name].write(read_run(journal.end().folder, load=load), journal.folder).read_text("utf-8")
+    before, after = page.index("/dev/sda1 ata_piix"), page.index("/dev/xvda1 vbd")
+    assert before < after
+    assert "after the reboot, boot b-2" in page
+
+
+@pytest.mark.parametrize("name", ["matrix.html", "matrix.md", "matrix.txt"])
+def test_devices_that_a_guest_made_up_stay_text(name: str, journal: JournalBuilder, load: Load, attack: str) -> None:
+    journal.start().all_pass()
+    journal.evidence(Stage.PV_DRIVERS, "devices.txt", f"{attack}\n  {attack}\n".encode("utf-8", "replace"))
+    page = formats()[name].write(read_run(journal.end().folder, load=load), journal.folder).read_text("utf-8")
+    text = page if name == "matrix.html" else re.sub(r"(`+).*?\1", "", page)
+    assert "img" not in {tag for tag, _ in _Elements(text).seen}
+
+
+@pytest.mark.parametrize("name", ["matrix.html", "matrix.md", "matrix.txt"])
+def test_a_cell_says_what_its_clouds_really_are(name: str, journal: JournalBuilder, load: Load) -> None:
+    level = "reference cloud on a real hypervisor"
+    journal.start().all_pass()
+    journal.cloud("public", evidence_level=level, evidence_detail="Xen 4.17.7, real, in QEMU 7.2.22 TCG")
+    page = formats()[name].write(read_run(journal.end().folder, load=load), journal.folder).read_text("utf-8")
+    told = "public: Xen 4.17.7, real, in QEMU 7.2.22 TCG"
+    head = page[page.index("<thead>") : page.index("</thead>")] if name == "matrix.html" else page
+    assert told in head
+    if name == "matrix.md":
+        assert told in next(line for line in page.splitlines() if line.startswith("| Check |"))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from golden_flows.agents.reference import parse_status
 from golden_flows.errors import GuestError
+from golden_flows.model.xen import XenstoreCommand
 
 STATUS: dict[str, Any] = {
     "schema": 1,
@@ -50,6 +51,26 @@ STATUS: dict[str, Any] = {
     "block": {"root_device": "/dev/sda1", "root_driver": "ata_piix"},
     "auth": {"keys": 1, "password_set": True, "host_keys": [{"type": "ssh-ed25519", "fingerprint": "SHA256:x"}]},
     "user_data": {"present": True, "bytes": 5, "ran_this_boot": True, "run_count": 1, "exit_code": 0, "uid": 0},
+    "hypervisor": {"type": "xen", "guest_type": "PV", "uuid": "u"},
+    "xenstore": {
+        "vifs": {"0": "4"},
+        "pvaddons": {"MajorVersion": "7"},
+        "commands": [{"name": "keyinit", "returncode": "D0", "message": "5", "at_s": 9.0}],
+        "networking": [
+            {
+                "mac": "FA-16-3E-00-00-01",
+                "label": "flat",
+                "ips": ["10.0.0.5/24"],
+                "ip6s": ["fd00::5/64"],
+                "gateway": "10.0.0.1",
+                "gateway6": "fd00::1",
+                "gateway6_key": "gateway_v6",
+            }
+        ],
+    },
+    "tools": {"bundle": None, "verdict": "ok", "reason": "", "running": True, "version": "7.0"},
+    "consoles": {"active": ["hvc0"], "gettys": [{"line": "hvc0", "exists": True, "respawns": 0}]},
+    "services": [{"name": "guest-tools", "state": "running", "restarts": 0}],
     "clock": {"epoch_s": 1.0},
 }
 
@@ -64,6 +85,39 @@ def test_a_report_is_read() -> None:
     assert report.password_set is True
     assert report.drivers.verdict == "skipped"
     assert report.user_data.run_count == 1
+
+
+def test_what_a_guest_tells_of_xen_is_read() -> None:
+    report = parse_status(STATUS)
+    assert report.hypervisor is not None
+    assert report.hypervisor.is_xen
+    assert report.xenstore is not None
+    assert report.xenstore.networking[0].mac == "fa:16:3e:00:00:01"
+    assert report.xenstore.networking[0].gateway6_key == "gateway_v6"
+    assert report.xenstore.last("keyinit") == XenstoreCommand(name="keyinit", returncode="D0", message="5", at_s=9.0)
+    assert report.xenstore.last("password") is None
+    assert report.tools is not None
+    assert report.tools.running
+    assert report.consoles is not None
+    assert report.consoles.gettys[0].line == "hvc0"
+    assert report.services is not None
+    assert report.services[0].state == "running"
+
+
+def test_silence_about_xen_is_told_from_the_word_that_there_is_none() -> None:
+    silent = parse_status({"schema": 1, "boot_id": "b", "verdict": "ok"})
+    assert (silent.hypervisor, silent.xenstore, silent.services, silent.consoles) == (None, None, None, None)
+    spoken = parse_status({"schema": 1, "boot_id": "b", "verdict": "ok", "hypervisor": {"type": None}, "services": []})
+    assert spoken.hypervisor is not None
+    assert not spoken.hypervisor.is_xen
+    assert spoken.services == ()
+
+
+@pytest.mark.parametrize(("reboot", "awaited"), [(None, False), ("pending", True), ("done", False)])
+def test_a_guest_that_is_about_to_reboot_for_its_drivers_says_so(reboot: str | None, awaited: bool) -> None:
+    report = parse_status({**STATUS, "drivers": {"verdict": "ok", "reboot": reboot, "previous_boot_id": "b-0"}})
+    assert report.awaits_reboot is awaited
+    assert report.drivers.previous_boot_id == "b-0"
 
 
 def test_unknown_keys_are_ignored_and_absent_parts_have_defaults() -> None:
@@ -86,6 +140,15 @@ def test_unknown_keys_are_ignored_and_absent_parts_have_defaults() -> None:
         (("links",), [{"name": "l"}] * 1000, "status.links"),
         (("dhcp", 0, "routers"), "10.0.0.1", "routers"),
         (("auth",), [], "status.auth"),
+        (("hypervisor",), "xen", "status.hypervisor"),
+        (("xenstore", "vifs"), {"0": 4}, "status.xenstore.vifs"),
+        (("xenstore", "vifs"), {str(n): "4" for n in range(1000)}, "status.xenstore.vifs"),
+        (("xenstore", "commands"), [{"name": "x"}] * 1000, "status.xenstore.commands"),
+        (("xenstore", "commands", 0, "returncode"), 0, "status.xenstore.commands[0].returncode"),
+        (("xenstore", "networking", 0, "ip6s"), "fd00::5/64", "networking[0].ip6s"),
+        (("tools", "running"), "yes", "status.tools.running"),
+        (("consoles", "gettys", 0, "respawns"), "many", "gettys[0].respawns"),
+        (("services", 0, "name"), None, "services[0].name"),
         (("user_data", "run_count"), True, "run_count"),
         (("user_data", "bytes"), 2**70, "bytes"),
     ],

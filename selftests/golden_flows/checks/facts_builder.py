@@ -18,9 +18,12 @@ from golden_flows.model.facts import (
     Facts,
     GuestFiles,
     ImportFacts,
+    KernelLog,
     LifecycleFacts,
     LoginAttempt,
+    PasswordChange,
     PortFacts,
+    PowerFacts,
     PutProbe,
     TransferFacts,
     UserDataFacts,
@@ -29,7 +32,9 @@ from golden_flows.model.finding import Said
 from golden_flows.model.guest import (
     Block,
     Channel,
+    Consoles,
     DhcpLease,
+    Getty,
     GuestIdentity,
     GuestReport,
     Link,
@@ -38,6 +43,7 @@ from golden_flows.model.guest import (
     UserDataRun,
 )
 from golden_flows.model.nova_metadata import EC2_RULES, EC2_VERSIONS, OPENSTACK_RULES, OPENSTACK_VERSIONS, Rule
+from golden_flows.model.xen import HypervisorSeen
 
 MIB = 1 << 20
 SIZE_BYTES = 256 * MIB
@@ -218,6 +224,8 @@ def report() -> GuestReport:
             uid=0,
             network_up=True,
         ),
+        hypervisor=HypervisorSeen(),
+        services=(),
     )
 
 
@@ -271,7 +279,15 @@ def auth() -> AuthFacts:
             cmdline="root=UUID=1-2 console=ttyS0",
             initramfs_modules=("virtio_blk", "ata_piix", "ext4"),
             modules_on_disk=("virtio_blk", "virtio_net", "ata_piix", "e1000", "vmxnet3"),
+            consoles=Consoles(
+                active=("ttyS0",),
+                gettys=(
+                    Getty(line="ttyS0", exists=True, respawns=0),
+                    Getty(line="hvc0", exists=False, respawns=0),
+                ),
+            ),
         ),
+        password_change=PasswordChange(status=501, message="the hypervisor has no agent in the guest"),
     )
 
 
@@ -279,6 +295,11 @@ def user_data() -> UserDataFacts:
     first = report()
     again = replace(first, boot_id="boot-2", user_data=replace(first.user_data, ran_this_boot=False))
     return UserDataFacts(sent_sha256=USER_DATA_SHA256, sent_bytes=11, first=first, after_reboot=again)
+
+
+def kernel_log() -> KernelLog:
+    line = "[    2.1] EXT4-fs (sda1): mounted filesystem with ordered data mode. Quota mode: none."
+    return KernelLog(boot_id="boot-2", lines=(line,))
 
 
 def application() -> ApplicationFacts:
@@ -294,6 +315,7 @@ def application() -> ApplicationFacts:
         closed_port=8081,
         closed_port_open=False,
         closed_port_listening=True,
+        kernel_log=kernel_log(),
     )
 
 
@@ -322,6 +344,7 @@ def healthy_facts() -> Facts:
         boot=boot(),
         auth=auth(),
         user_data=user_data(),
+        power=PowerFacts(last_status="SHUTOFF", seconds_to_shutoff=2.5, waited_s=2.5),
         application=application(),
         lifecycle=lifecycle(),
     )
@@ -401,6 +424,13 @@ def with_reboot(**changes: Any) -> Facts:
 
 def with_application(**changes: Any) -> Facts:
     return replace(healthy_facts(), application=replace(application(), **changes))
+
+
+def with_power(**changes: Any) -> Facts:
+    power = healthy_facts().power
+    if power is None:
+        raise ValueError("the healthy server was stopped")
+    return replace(healthy_facts(), power=replace(power, **changes))
 
 
 def with_lifecycle(**changes: Any) -> Facts:

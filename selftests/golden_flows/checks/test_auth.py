@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from golden_flows.model.facts import LoginAttempt
+from golden_flows.model.facts import LoginAttempt, PasswordChange
 from golden_flows.model.finding import NotApplicable, NotObserved
 from selftests.golden_flows.checks.facts_builder import attempt, failing, said, with_auth, with_report
+from selftests.golden_flows.checks.xen_facts import with_command, with_xen_auth
 
 WITH_PASSWORD = (attempt("other-key", False), attempt("wrong-password", False))
 WITH_KEY = (attempt("other-key", False), attempt("password", False))
@@ -67,3 +68,65 @@ def test_a_key_that_the_cloud_adds_on_its_own_is_a_finding() -> None:
     assert isinstance(found, tuple)
     assert [one.actual for one in found] == ["SHA256:stale"]
     assert said("AU-2", replace(with_report(authorized_key_fingerprints=("SHA256:anne",)), auth=launched)) == ()
+
+
+def changed(status: int, message: str = "", **accepted: bool | None) -> PasswordChange:
+    attempts = tuple(attempt(method.replace("_", "-"), said_yes) for method, said_yes in accepted.items())
+    return PasswordChange(status=status, message=message, attempts=attempts)
+
+
+def test_a_new_password_that_logs_in_and_the_old_one_no_more_pass() -> None:
+    assert said("AU-9", with_auth(password_change=changed(202, new_password=True, old_password=False))) == ()
+
+
+@pytest.mark.parametrize(("new", "old"), [(False, True), (False, False), (True, True)])
+def test_a_change_that_was_taken_and_not_done_is_a_finding(new: bool, old: bool) -> None:
+    assert failing(with_auth(password_change=changed(202, new_password=new, old_password=old))) == {"AU-9"}
+
+
+def test_a_change_that_was_not_tried_to_an_end_earns_no_pass() -> None:
+    facts = with_auth(password_change=changed(202, new_password=True, old_password=None))
+    assert isinstance(said("AU-9", facts), NotObserved)
+    assert isinstance(said("AU-9", with_auth(password_change=changed(202))), NotObserved)
+    assert isinstance(said("AU-9", with_auth(password_change=None)), NotObserved)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (501, "Unable to set password on instance"),
+        (409, "Set admin password is not supported"),
+        (409, "QEMU guest agent is not enabled"),
+        (400, "Instance agent isn't enabled: no agent in the guest"),
+        (403, "Policy doesn't allow os_compute_api:os-admin-password"),
+    ],
+)
+def test_a_cloud_that_has_no_way_to_set_a_password_proves_it_by_its_answer(status: int, message: str) -> None:
+    found = said("AU-9", with_auth(password_change=changed(status, message, old_password=True)))
+    assert isinstance(found, NotApplicable)
+    assert f"HTTP {status} {message}" in found.proof
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(409, "Failed to set admin password on 1-2 because error setting admin password"), (500, "unexpected"), (401, "")],
+)
+def test_a_change_that_failed_is_a_finding(status: int, message: str) -> None:
+    assert failing(with_auth(password_change=changed(status, message, old_password=True))) == {"AU-9"}
+
+
+def test_a_cloud_that_claims_xenstore_cannot_say_that_it_has_no_way() -> None:
+    assert failing(with_xen_auth(password_change=changed(501, "not implemented", old_password=True))) == {"AU-9"}
+
+
+def test_a_password_that_the_guest_refused_is_told_with_its_answer_and_the_old_one_must_live_on() -> None:
+    facts = with_command("password", "500", "no UTF-8 after decryption")
+    change = changed(409, "Failed to set admin password", old_password=False)
+    found = said("AU-9", replace(facts, auth=with_xen_auth(password_change=change).auth))
+    assert isinstance(found, tuple)
+    assert [one.subject.split(" as ")[0] for one in found] == ["changePassword", "SSH login by old-password"]
+    assert "the guest answered keyinit D0 123, password 500 no UTF-8 after decryption" in found[0].actual
+
+
+def test_a_server_without_a_password_has_none_to_change() -> None:
+    assert isinstance(said("AU-9", with_auth(asked=("key",), password_change=None)), NotApplicable)

@@ -4,8 +4,19 @@ from dataclasses import replace
 
 import pytest
 
+from golden_flows.model.facts import Facts
 from golden_flows.model.finding import NotApplicable, NotObserved
-from selftests.golden_flows.checks.facts_builder import failing, said, with_block, with_boot, with_dst, with_identity
+from golden_flows.model.guest import Consoles, Getty
+from selftests.golden_flows.checks.facts_builder import (
+    failing,
+    said,
+    with_block,
+    with_boot,
+    with_dst,
+    with_files,
+    with_identity,
+    with_report,
+)
 
 UNBOOTABLE = (
     "SeaBIOS (version 1.16)\nBooting from Hard Disk...\nBoot failed: not a bootable disk\nNo bootable device.\n"
@@ -105,3 +116,57 @@ def test_a_firmware_without_uuid_earns_no_pass_but_is_not_the_metadata_s_fault(u
     facts = with_identity(smbios_uuid=uuid)
     assert isinstance(said("BT-8", facts), NotObserved)
     assert said("MD-3", facts) == ()
+
+
+ON_XEN = "Linux version 6.1.0\n[    0.0] Booting paravirtualized kernel on Xen\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "initramfs: xen device vbd-51712 has no driver (xen_blkfront is not in this initramfs)\n",
+        f"{ON_XEN}ALERT!  UUID=1-2 does not exist.  Dropping to a shell!\n",
+        f"{ON_XEN}VFS: Unable to mount root fs on unknown-block(0,0)\n",
+    ],
+    ids=["pocket", "Debian", "no initramfs"],
+)
+def test_a_guest_without_xen_blkfront_is_told_so_by_name(lines: str) -> None:
+    facts = with_boot(report=None, console=lines)
+    assert failing(facts) == {"BT-1", "BT-2"}
+    found = said("BT-2", facts)
+    assert isinstance(found, tuple)
+    assert "put xen-blkfront into the initramfs" in found[0].remedy
+
+
+def test_another_missing_root_on_xen_is_not_blamed_on_the_driver() -> None:
+    console = f"{ON_XEN}blkfront: xvda: flush diskcache: enabled\nALERT!  UUID=1-2 does not exist.\n"
+    found = said("BT-2", with_boot(report=None, console=console))
+    assert isinstance(found, tuple)
+    assert "blkfront" not in found[0].remedy
+
+
+def with_gettys(*gettys: Getty) -> Facts:
+    return with_files(consoles=Consoles(active=("ttyS0",), gettys=gettys))
+
+
+def test_a_getty_that_does_not_stay_up_is_a_finding() -> None:
+    facts = with_gettys(Getty(line="ttyS0", exists=True, respawns=0), Getty(line="hvc0", exists=False, respawns=12))
+    assert failing(facts) == {"BT-5"}
+    found = said("BT-5", facts)
+    assert isinstance(found, tuple)
+    assert [one.subject for one in found] == ["getty on hvc0"]
+
+
+def test_gettys_on_no_console_at_all_are_a_finding() -> None:
+    assert failing(with_gettys(Getty(line="hvc0", exists=False, respawns=0))) == {"BT-5"}
+
+
+def test_somebody_who_logged_out_is_no_failed_getty() -> None:
+    assert said("BT-5", with_gettys(Getty(line="ttyS0", exists=True, respawns=2))) == ()
+
+
+def test_a_guest_without_gettys_proves_it_and_one_that_does_not_tell_earns_no_pass() -> None:
+    assert isinstance(said("BT-5", with_gettys()), NotApplicable)
+    assert isinstance(said("BT-5", with_files(consoles=None)), NotObserved)
+    told = with_report(consoles=Consoles(gettys=(Getty(line="ttyS0", exists=True, respawns=9),)))
+    assert "BT-5" in failing(replace(told, auth=with_files(consoles=None).auth))

@@ -12,7 +12,7 @@ import yaml
 
 from golden_flows.clouds.cloud import Cloud, connect
 from golden_flows.clouds.config import load_clouds
-from golden_flows.clouds.records import ServerRef
+from golden_flows.clouds.records import ServerRef, ServerRequest
 from golden_flows.journal import Journal
 from golden_flows.ledger import Ledger
 from golden_flows.waiting import Clock, Deadline
@@ -36,19 +36,15 @@ class Driven:
     def boot(self, name: str = "anne", *, image: str | None = None) -> ServerRef:
         cloud, deadline = self.cloud, Deadline.after(20)
         found = cloud.show_image(image) if image else cloud.find_image("golden-pocket")
-        server = cloud.boot(
+        asked = ServerRequest(
             name=name,
             image_id=found.id,
             flavor=cloud.pick_flavor(None, found.disk_bytes_needed, 128),
             networks=cloud.find_networks(["private"] if self.reference.cloud.profile.name == "private" else ["flat"]),
-            key_name=None,
-            security_group=None,
             user_data=b"\x00\xff binary",
             metadata={"who": "anne"},
-            admin_password=None,
-            config_drive=False,
-            deadline=deadline,
         )
+        server = cloud.boot(asked, deadline)
         assert cloud.wait_server(server.id, deadline).status == "ACTIVE"
         return server
 

@@ -12,6 +12,7 @@ import pytest
 from golden_flows.clouds import disk_image, mover
 from golden_flows.clouds.cloud import Cloud, connect
 from golden_flows.clouds.config import load_clouds
+from golden_flows.clouds.records import ServerRequest
 from golden_flows.errors import CloudError, InteropError, Unsupported, UsageError
 from golden_flows.journal import Journal
 from golden_flows.ledger import Ledger, clean_run, read_ledger
@@ -213,23 +214,16 @@ def test_a_console_that_is_not_offered_is_unsupported(drive: Drive) -> None:
         driven.cloud.read_console(server.id)
 
 
+def a_request(cloud: Cloud, image_id: str) -> ServerRequest:
+    networks = cloud.find_networks(["private"])
+    return ServerRequest(name="x", image_id=image_id, flavor=cloud.pick_flavor(None, 0, 128), networks=networks)
+
+
 def test_a_refused_server_is_an_error_with_the_clouds_reason(drive: Drive) -> None:
     driven = drive()
     cloud = driven.cloud
     with pytest.raises(CloudError, match="HTTP 400"):
-        cloud.boot(
-            name="x",
-            image_id="11111111-1111-1111-1111-111111111111",
-            flavor=cloud.pick_flavor(None, 0, 128),
-            networks=cloud.find_networks(["private"]),
-            key_name=None,
-            security_group=None,
-            user_data=b"",
-            metadata={},
-            admin_password=None,
-            config_drive=False,
-            deadline=soon(),
-        )
+        cloud.boot(a_request(cloud, "11111111-1111-1111-1111-111111111111"), soon())
     assert cloud.cleanup(soon()).failures == ()
     assert driven.ledger.open_entries("private") == ()
 
@@ -238,23 +232,11 @@ def test_a_server_in_error_ends_the_wait_with_its_fault(drive: Drive) -> None:
     driven = drive()
     driven.reference.hypervisor.refuse_start = True
     cloud = driven.cloud
-    server = cloud.boot(
-        name="x",
-        image_id=cloud.find_image("golden-pocket").id,
-        flavor=cloud.pick_flavor(None, 0, 128),
-        networks=cloud.find_networks(["private"]),
-        key_name=None,
-        security_group=None,
-        user_data=b"",
-        metadata={},
-        admin_password=None,
-        config_drive=False,
-        deadline=soon(),
-    )
+    server = cloud.boot(a_request(cloud, cloud.find_image("golden-pocket").id), soon())
     state = cloud.wait_server(server.id, soon())
     assert state.status == "ERROR"
     assert "did not start" in state.fault
-    assert state.seconds_to_active is None
+    assert state.seconds_to_reach is None
 
 
 def test_a_wrong_password_and_an_api_that_is_away_are_told_apart(drive: Drive, tmp_path: Path) -> None:
@@ -285,3 +267,38 @@ def test_an_api_that_dies_mid_run_is_an_error_and_cleanup_reports_it(drive: Driv
     report = driven.cloud.cleanup(Deadline.after(2))
     assert [one.kind for one in report.leftovers] == ["server"]
     assert "connection refused" in report.failures[0]
+
+
+def test_the_source_s_image_may_be_another_than_the_profile_names(drive: Drive) -> None:
+    driven = drive()
+    with pytest.raises(UsageError, match="does not say which image"):
+        driven.cloud.source_image()
+    config = driven.cloud.config.starting_from("golden-pocket")
+    with connect(config, driven.ledger, driven.journal) as cloud:
+        cloud.find_named(as_source=True)
+        assert cloud.source_image().name == "golden-pocket"
+    with connect(config.starting_from("gone"), driven.ledger, driven.journal) as cloud:
+        with pytest.raises(UsageError) as caught:
+            cloud.find_named(as_source=True)
+        assert "no active image 'gone'" in caught.value.what
+        assert "golden-pocket" in caught.value.remedy
+
+
+def test_a_server_is_stopped_and_started(drive: Drive) -> None:
+    driven = drive()
+    server = driven.boot()
+    state = driven.cloud.stop(server.id, soon())
+    assert state.status == "SHUTOFF"
+    assert state.seconds_to_reach is not None
+    driven.cloud.start(server.id)
+    assert driven.cloud.wait_server(server.id, soon()).status == "ACTIVE"
+
+
+def test_a_cloud_that_sets_no_passwords_says_why(drive: Drive) -> None:
+    driven = drive()
+    server = driven.boot()
+    status, reason = driven.cloud.change_password(server.id, "another-secret")
+    assert status == 501
+    assert "no agent" in reason
+    driven.journal.write("note", text="set another-secret")
+    assert "another-secret" not in driven.journal.path.read_text("utf-8")

@@ -26,6 +26,7 @@ from refclouds.identity.accounts import Account
 from refclouds.node import (
     CloudPaths,
     DiskFormat,
+    GuestChannel,
     GuestError,
     GuestSpec,
     HostEntry,
@@ -50,6 +51,7 @@ class RecordingHypervisor:
 
     def __init__(self) -> None:
         self.on_exit: Callable[[str, int], None] | None = None
+        self.on_lost: Callable[[str, str], None] | None = None
         self.started: list[GuestSpec] = []
         self.running: set[str] = set()
         self.log: list[str] = []
@@ -57,6 +59,9 @@ class RecordingHypervisor:
         self.refuse_start = False
         self.gate = asyncio.Event()
         self.gate.set()
+
+    def warm(self) -> None:
+        self.log.append("warm")
 
     async def create_disk(self, image: Path, image_format: DiskFormat, disk: Path, size_bytes: int) -> DiskFormat:
         await self.gate.wait()
@@ -102,6 +107,9 @@ class RecordingHypervisor:
 
     def is_running(self, guest_id: str) -> bool:
         return guest_id in self.running
+
+    async def close(self) -> None:
+        self.running.clear()
 
 
 class RecordingFabric:
@@ -224,7 +232,12 @@ class StartCloud(Protocol):
     """Starts one cloud; a second call with the same state folder is a restart."""
 
     def __call__(
-        self, name: str = "private", *, faults: Sequence[str] = (), state_dir: Path | None = None
+        self,
+        name: str = "private",
+        *,
+        faults: Sequence[str] = (),
+        state_dir: Path | None = None,
+        channel: GuestChannel | None = None,
     ) -> Running: ...
 
 
@@ -244,8 +257,14 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start_cloud(tmp_path: Path, golden: Path) -> Iterator[StartCloud]:
     running: list[Running] = []
 
-    def start(name: str = "private", *, faults: Sequence[str] = (), state_dir: Path | None = None) -> Running:
-        cloud = serve(name, faults, state_dir or tmp_path / f"{name}{len(running)}", golden)
+    def start(
+        name: str = "private",
+        *,
+        faults: Sequence[str] = (),
+        state_dir: Path | None = None,
+        channel: GuestChannel | None = None,
+    ) -> Running:
+        cloud = serve(name, faults, state_dir or tmp_path / f"{name}{len(running)}", golden, channel)
         running.append(cloud)
         return cloud
 
@@ -279,13 +298,15 @@ def wait() -> Callable[[str, Callable[[], Any]], Any]:
     return until
 
 
-def serve(name: str, faults: Sequence[str], state_dir: Path, golden: Path) -> Running:
+def serve(
+    name: str, faults: Sequence[str], state_dir: Path, golden: Path, channel: GuestChannel | None = None
+) -> Running:
     """Bootstrap and serve in a thread of its own; returns when it answers."""
     paths = CloudPaths(state_dir)
     paths.create()
     hypervisor, fabric, metadata = RecordingHypervisor(), RecordingFabric(), RecordingMetadata()
     store = Store(state_dir / "cloud.db")
-    node = Node(hypervisor, fabric, metadata)
+    node = Node(hypervisor, fabric, metadata, guest_channel=channel)
     cloud = Cloud(profile.find(name), store, node, paths, Faults.parse(faults))
     listener = socket.create_server(("127.0.0.1", 0))
     people = [

@@ -1,0 +1,90 @@
+"""Who gets into Anne's instance, and with what: the way she asked for, those she did not, and a password set anew."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+
+from golden_flows.errors import WaitTimeout
+from golden_flows.flows.instance import SSH_PORT, Instance
+from golden_flows.flows.setting import SHELL_TIMEOUT_S
+from golden_flows.guests.ssh import KeyPair, generate_key, try_login
+from golden_flows.guests.tcp import probe_port
+from golden_flows.journal import Journal
+from golden_flows.model.facts import LoginAttempt, PasswordChange
+from golden_flows.waiting import Deadline, wait_for
+
+CHANGE_TIMEOUT_S = 15.0
+"""From the API's answer to a guest that takes the new password: not every driver waits for the guest."""
+
+
+def try_all_ways(guest: Instance) -> tuple[LoginAttempt, ...]:
+    """Every way that was asked for, then a foreign key and a wrong password."""
+    _wait_for_sshd(guest)
+    login = guest.login
+    attempts = [_attempt(guest, "key", key=login.key)] if login.key else []
+    if login.password:
+        attempts.append(_attempt(guest, "password", password=login.password))
+    attempts.append(_attempt(guest, "other-key", key=generate_key()))
+    attempts.append(_attempt(guest, "wrong-password", password="not-the-" + generate_key().public_text[-16:]))
+    return tuple(attempts)
+
+
+def is_in(attempts: tuple[LoginAttempt, ...], *methods: str) -> bool:
+    """Whether one of the ways that were asked for opened the account."""
+    return any(one.accepted and one.method in (methods or ("key", "password")) for one in attempts)
+
+
+def change_password(guest: Instance, journal: Journal, say: Callable[[str], None]) -> PasswordChange:
+    """Ask the API for another password, and try it and the one before. The guest's login follows what it takes."""
+    say("setting another password through the API")
+    before, password = guest.login.password, secrets.token_urlsafe(12)
+    journal.hide(password)
+    status, message = guest.cloud.change_password(guest.server_id, password)
+    change = PasswordChange(status=status, message=message)
+    if not change.taken and status not in (400, 409, 500):
+        return change  # not offered here: the guest never heard of it
+    attempts: list[LoginAttempt] = []
+    if change.taken:
+        attempts.append(_wait_until_taken(guest, password))
+        if attempts[0].accepted:
+            guest.login = replace(guest.login, password=password)
+    attempts.append(_attempt(guest, "old-password", password=before))
+    return replace(change, attempts=tuple(attempts))
+
+
+def _wait_until_taken(guest: Instance, password: str) -> LoginAttempt:
+    last: list[LoginAttempt] = []
+
+    def probe() -> LoginAttempt:
+        last[:] = [_attempt(guest, "new-password", password=password)]
+        return last[0]
+
+    with contextlib.suppress(WaitTimeout):
+        wait_for(
+            "the new password",
+            probe,
+            deadline=Deadline.after(CHANGE_TIMEOUT_S),
+            until=lambda tried: tried.accepted is True,
+            every_s=1.0,
+        )
+    return last[0]
+
+
+def _wait_for_sshd(guest: Instance) -> None:
+    """The agent reports before sshd starts; a try that comes too early would say nothing of either."""
+    with contextlib.suppress(WaitTimeout):
+        wait_for(
+            "sshd",
+            lambda: probe_port(guest.address, SSH_PORT, guest.cloud.profile.access),
+            deadline=Deadline.after(SHELL_TIMEOUT_S),
+        )
+
+
+def _attempt(guest: Instance, method: str, *, key: KeyPair | None = None, password: str | None = None) -> LoginAttempt:
+    profile = guest.cloud.profile
+    return try_login(
+        guest.address, SSH_PORT, profile.user, method=method, key=key, password=password, access=profile.access
+    )

@@ -1,0 +1,102 @@
+"""Waiting for a guest's word, over one boot or two."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from golden_flows.agents import Agent
+from golden_flows.clouds.cloud import Cloud
+from golden_flows.flows.instance import Instance
+from golden_flows.journal import Journal
+from golden_flows.model.cloud import Profile
+from golden_flows.model.facts import BootFacts
+from golden_flows.model.guest import AgentPhase, Drivers, GuestReport
+from golden_flows.waiting import Clock, Deadline
+
+LAST = (AgentPhase(name="userdata", verdict="ok"),)
+FACTS = BootFacts(
+    server_id="s-1",
+    name="anne",
+    status="ACTIVE",
+    statuses_seen=("ACTIVE",),
+    fault="",
+    console="",
+    console_marker="@",
+    report=None,
+    ports=(),
+    seconds_to_active=1.0,
+    seconds_to_report=None,
+)
+
+
+class FewReports:
+    """An agent whose guest reports so many times, one more at every look."""
+
+    CONSOLE_MARKER = "@"
+
+    def __init__(self, reports: list[GuestReport]) -> None:
+        self._reports, self._looks = reports, 0
+
+    def from_console(self, text: str, run: str | None) -> tuple[GuestReport, ...]:
+        self._looks += 1
+        return tuple(self._reports[: self._looks])
+
+
+class SilentCloud:
+    """No console worth reading; the agent above makes it all up."""
+
+    profile = Profile(cloud="c", boot_timeout_s=30.0)
+
+    def read_console(self, server_id: str) -> str:
+        return "console"
+
+
+def report(boot_id: str, *, reboot: str | None = None, phases: tuple[AgentPhase, ...] = LAST) -> GuestReport:
+    drivers = Drivers(verdict="ok", reboot=reboot)
+    return GuestReport(run="r", boot_id=boot_id, kernel="6.1", verdict="ok", phases=phases, drivers=drivers)
+
+
+def hear(reports: list[GuestReport], folder: Path, known: tuple[str, ...] = ()) -> tuple[BootFacts, list[str]]:
+    said: list[str] = []
+    journal = Journal(folder)
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    try:
+        guest = Instance(cast(Cloud, SilentCloud()), journal, "r", said.append, cast(Agent, FewReports(reports)))
+        deadline = Deadline.after(30.0, Clock(lambda: now[0], sleep))
+        return guest.testimony(FACTS, deadline, not_boot_ids=known), said
+    finally:
+        journal.close()
+
+
+def test_one_boot_is_one_report(tmp_path: Path) -> None:
+    facts, _ = hear([report("b-1", phases=()), report("b-1")], tmp_path)
+    assert facts.report == report("b-1")
+    assert facts.earlier is None
+
+
+def test_a_guest_that_reboots_for_its_drivers_is_followed_and_both_reports_are_kept(tmp_path: Path) -> None:
+    pending = report("b-1", reboot="pending", phases=())
+    done = report("b-2", reboot="done")
+    facts, said = hear([pending, pending, pending, done], tmp_path)
+    assert facts.report == done
+    assert facts.earlier == pending
+    assert "reboots" in said[-1]
+
+
+def test_a_reboot_that_never_comes_leaves_the_first_report(tmp_path: Path) -> None:
+    pending = report("b-1", reboot="pending")
+    facts, _ = hear([pending], tmp_path)
+    assert facts.report == pending
+    assert facts.earlier is None
+
+
+def test_boots_that_are_known_do_not_count(tmp_path: Path) -> None:
+    known = [report("b-1"), replace(report("b-2"), verdict="degraded")]
+    facts, _ = hear([*known, report("b-3")], tmp_path, ("b-1", "b-2"))
+    assert facts.report == report("b-3")
