@@ -151,7 +151,7 @@ def test_commas_in_paths_are_doubled() -> None:
 
 
 def test_every_hypervisor_can_be_found() -> None:
-    assert hypervisors.names() == ["qemu"]
+    assert hypervisors.names() == ["qemu", "xen"]
     with pytest.raises(UsageError, match="qemu"):
         hypervisors.find("qem")
 

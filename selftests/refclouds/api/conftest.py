@@ -51,6 +51,7 @@ class RecordingHypervisor:
 
     def __init__(self) -> None:
         self.on_exit: Callable[[str, int], None] | None = None
+        self.on_lost: Callable[[str, str], None] | None = None
         self.started: list[GuestSpec] = []
         self.running: set[str] = set()
         self.log: list[str] = []
@@ -58,6 +59,9 @@ class RecordingHypervisor:
         self.refuse_start = False
         self.gate = asyncio.Event()
         self.gate.set()
+
+    def warm(self) -> None:
+        self.log.append("warm")
 
     async def create_disk(self, image: Path, image_format: DiskFormat, disk: Path, size_bytes: int) -> DiskFormat:
         await self.gate.wait()
@@ -93,7 +97,8 @@ class RecordingHypervisor:
         self, guest_id: str, disk: Path, disk_format: DiskFormat, out: Path, out_format: DiskFormat
     ) -> None:
         await self.gate.wait()
-        subprocess.run(["qemu-img", "convert", "-f", disk_format, "-O", out_format, disk, out], check=True)
+        exact = ["-o", "force_size=on"] if out_format == "vpc" else []
+        subprocess.run(["qemu-img", "convert", "-f", disk_format, "-O", out_format, *exact, disk, out], check=True)
 
     async def destroy(self, guest_id: str) -> None:
         self.running.discard(guest_id)
@@ -103,6 +108,9 @@ class RecordingHypervisor:
 
     def is_running(self, guest_id: str) -> bool:
         return guest_id in self.running
+
+    async def close(self) -> None:
+        self.running.clear()
 
 
 class RecordingFabric:
