@@ -373,7 +373,8 @@ def test_answers_that_are_cut_short_are_said(data: bytes) -> None:
 
 
 def test_a_dump_keeps_quotes_and_leaves_folders_out() -> None:
-    printed = '/local/domain/1/vm-data = ""\n/local/domain/1/vm-data/networking/a = "{"mac": "b"}"\n/local/domain/1/x = "1"  \n'
+    lines = ('vm-data = ""', 'vm-data/networking/a = "{"mac": "b"}"', 'x = "1"  ')
+    printed = "".join(f"{HOME}/{line}\n" for line in lines)
     assert dump.parse(printed, HOME) == {"vm-data/networking/a": '{"mac": "b"}', "x": "1"}
 
 
