@@ -84,6 +84,7 @@ FLOWS = (
             fault("public-lite:put_forbidden", "IM-5"),
             fault("public-lite:flip_bit_conv", "CV-2"),
             fault("public-lite:dhcp_wrong_gw", "N1-1"),
+            fault("public-lite:hvc0_getty", "BT-5"),
             # Whoever answers in the app's place has not her payload either.
             fault("public-lite:wrong_target", "AP-1", "AP-5"),
         )
