@@ -84,7 +84,6 @@ FLOWS = (
             fault("public-lite:put_forbidden", "IM-5"),
             fault("public-lite:flip_bit_conv", "CV-2"),
             fault("public-lite:dhcp_wrong_gw", "N1-1"),
-            fault("public-lite:hvc0_getty", "BT-5"),
             # Whoever answers in the app's place has not her payload either.
             fault("public-lite:wrong_target", "AP-1", "AP-5"),
         )
@@ -96,6 +95,7 @@ FLOWS = (
     Flow(
         (
             fault("public-lite:swap_identity", "MD-3", "MD-10"),
+            fault("public-lite:hvc0_getty", "BT-5"),
             fault("public-lite:acpi_off", "PV-5"),
             fault("public-lite:delete_202_noop", "LC-2"),
         )
