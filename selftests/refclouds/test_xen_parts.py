@@ -52,7 +52,7 @@ def test_a_paravirtual_guest_is_booted_by_pvgrub_from_its_own_vhd() -> None:
     assert (lines["name"], lines["uuid"], lines["memory"]) == (f'"{ID}"', f'"{ID}"', "256")
     assert lines["disk"] == (
         '["format=vhd,backendtype=qdisk,vdev=xvda,access=rw,target=/disks/d",'
-        ' "format=raw,backendtype=qdisk,vdev=xvdb,access=ro,target=/host/config.iso"]'
+        ' "format=raw,backendtype=qdisk,vdev=xvdb,access=rw,target=/host/config.iso"]'
     )
     assert lines["vif"] == '["mac=fa:16:3e:00:00:01,bridge=xbp1", "mac=fa:16:3e:00:00:02,bridge=xbp2"]'
 
