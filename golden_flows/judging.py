@@ -7,7 +7,7 @@ from typing import Final
 
 from golden_flows.flows.golden_flow import GoldenFlow
 from golden_flows.model.check import Check
-from golden_flows.model.finding import NotApplicable, NotObserved, Said
+from golden_flows.model.finding import NotApplicable, NotObserved, Said, WithShim
 from golden_flows.model.guideline import Requirement
 from golden_flows.model.matrix import Result
 from golden_flows.model.outcome import Outcome
@@ -41,6 +41,7 @@ def judge(flow: GoldenFlow, requirement: Requirement, check: Check) -> Result:
         reason=flow.journal.redact(result.reason),
         blocked_by=result.blocked_by,
         seconds=seconds,
+        flags=result.flags,
     )
 
 
@@ -67,6 +68,8 @@ def _judge(flow: GoldenFlow, requirement: Requirement, check: Check) -> Result:
 def _result(flow: GoldenFlow, check: Check, said: Said) -> Result:
     if isinstance(said, NotApplicable):
         return Result(check=check.id, outcome=Outcome.NOT_APPLICABLE, reason=said.proof)
+    if isinstance(said, WithShim):
+        return Result(check=check.id, outcome=Outcome.PASS, reason=said.reason, flags=(f"shim={said.name}",))
     if isinstance(said, NotObserved):
         stopped = flow.stopped_at()
         if stopped:

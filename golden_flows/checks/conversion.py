@@ -6,10 +6,18 @@ from golden_flows.errors import shorten
 from golden_flows.model.check import check, given, verdict
 from golden_flows.model.facts import ConversionFacts, Facts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
-from golden_flows.model.vhd import DYNAMIC, FIXED, NotAVhdFooter, VhdFooter, read_footer
+from golden_flows.model.vhd import (
+    CHS_MAX_BYTES,
+    DYNAMIC,
+    FIXED,
+    NAMES,
+    NotAVhdFooter,
+    VhdFooter,
+    read_footer,
+)
 
-VHD_NAMES = ("vhd", "vpc")
 SECTOR_BYTES = 512
+MIB = 1024 * 1024
 GZIP = b"\x1f\x8b"
 
 
@@ -56,7 +64,7 @@ def conversion_keeps_the_size(facts: Facts) -> Said:
         return NotObserved(_not_expanded(conversion))
     findings: list[Finding] = []
     if expanded != original:
-        is_vhd = conversion.disk_format in VHD_NAMES and expanded > original
+        is_vhd = conversion.disk_format in NAMES and expanded > original
         why = ": VHD geometry (CHS) rounds up to whole cylinders" if is_vhd else ""
         remedy = "convert with qemu-img -O vpc -o force_size=on" if is_vhd else "convert without a size option"
         actual = f"{expanded} bytes ({expanded - original:+d} bytes{why})"
@@ -70,11 +78,15 @@ def conversion_keeps_the_size(facts: Facts) -> Said:
 
 @check("CV-4", needs=("conversion",))
 def vhd_footer_is_valid(facts: Facts) -> Said:
-    """Xen and Azure read the footer strictly: cookie, checksum, whole-disk type, size."""
+    """Xen and Azure read the footer strictly: cookie, checksum, whole-disk type, size, creator application.
+
+    A disk that came in whole MiB stays so (Azure refuses others, XenServer rounds them up); one that came otherwise
+    keeps its size, which is CV-3's rule. The creator application decides where readers look for the size.
+    """
     conversion = given(facts.conversion)
     if conversion.disk_format is None:
         return NotObserved("Glance names no disk_format for the imported image")
-    if conversion.disk_format not in VHD_NAMES:
+    if conversion.disk_format not in NAMES:
         return NotApplicable(f"the image is stored as {conversion.disk_format}, not as VHD")
     if conversion.head.startswith(GZIP):
         return NotObserved("the image is stored as a gzip'd archive (XenServer's form); the VHD inside was not read")
@@ -85,10 +97,44 @@ def vhd_footer_is_valid(facts: Facts) -> Said:
             Finding("last 512 bytes of the stored VHD", "a VHD footer", str(error), "convert with qemu-img -O vpc"),
         )
     unseen = [] if conversion.expanded_bytes is not None else [_not_expanded(conversion)]
-    return verdict(_defects(footer, conversion.expanded_bytes), unseen)
+    return verdict(_defects(footer, conversion), unseen)
 
 
-def _defects(footer: VhdFooter, expanded_bytes: int | None) -> list[Finding]:
+@check("CV-7", needs=("conversion",))
+def too_large_a_disk_is_refused(facts: Facts) -> Said:
+    """A disk that no VHD can hold is refused by its header, not cut, and not after hours of copying.
+
+    Seen by a qcow2 of 2041 GiB that holds nothing; one of 1 MiB beside it shows that qcow2 as such is taken.
+    """
+    conversion = given(facts.conversion)
+    if facts.dst.image_format not in NAMES:
+        stored = facts.dst.image_format or "what it is given"
+        return NotApplicable(f"the profile says that {facts.dst.cloud} stores {stored}, not VHD")
+    probe = conversion.size_probe
+    if probe is None:
+        return NotObserved("no image of such a size was tried")
+    if probe.status == "active":
+        actual = f"active as {probe.disk_format}, {_bytes(probe.virtual_size_bytes)}"
+        remedy = "compare the header's size with the target format's limit before converting"
+        return (Finding(f"import of a disk of {probe.asked_bytes} bytes", "refused", actual, remedy),)
+    if probe.control_status != "active":
+        return NotObserved(
+            f"a qcow2 of 1 MiB was refused as well: {shorten(probe.control_message, 200) or 'no reason'}"
+        )
+    if probe.status != "queued":
+        return NotObserved(f"the import ended as {probe.status}: {shorten(probe.message, 200) or 'no reason'}")
+    if not probe.message:
+        remedy = "let the task's message say which limit was exceeded"
+        return (Finding(f"refusal of a disk of {probe.asked_bytes} bytes", "a reason", "none", remedy),)
+    return ()
+
+
+def _bytes(number: int | None) -> str:
+    return f"{number} bytes" if number is not None else "of a size that Glance does not tell"
+
+
+def _defects(footer: VhdFooter, conversion: ConversionFacts) -> list[Finding]:
+    expanded_bytes = conversion.expanded_bytes
     findings: list[Finding] = []
     if footer.checksum != footer.computed_checksum:
         expected, actual = f"{footer.computed_checksum:#010x}", f"{footer.checksum:#010x}"
@@ -102,6 +148,14 @@ def _defects(footer: VhdFooter, expanded_bytes: int | None) -> list[Finding]:
     elif expanded_bytes is not None and size != expanded_bytes:
         remedy = "write the size into the footer, as qemu-img -o force_size=on does"
         findings.append(Finding("VHD current size", f"{expanded_bytes} bytes, as expanded", f"{size} bytes", remedy))
+    elif size % MIB and not conversion.original_bytes % MIB:
+        remedy = "convert with qemu-img -O vpc -o force_size=on"
+        actual = f"{size} bytes, {size % MIB} too many"
+        findings.append(Finding("VHD current size", "whole MiB, as the original has", actual, remedy))
+    if footer.geometry_is_the_size and footer.chs_bytes != min(size, CHS_MAX_BYTES):
+        seen = f"{footer.creator!r}, so {footer.chs_bytes} bytes by the geometry and {size} by the size field"
+        remedy = "convert with qemu-img -O vpc -o force_size=on, which names itself qem2"
+        findings.append(Finding("VHD creator application", "one whose readers agree on the size", seen, remedy))
     return findings
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from golden_flows.errors import shorten
 from golden_flows.model.check import check, given, verdict
 from golden_flows.model.disk_signature import foreign_formats
-from golden_flows.model.facts import ExportFacts, Facts
-from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
+from golden_flows.model.facts import ExportFacts, Facts, ShimFacts
+from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said, WithShim
 
 
 @check("EX-1", needs=("export",))
 def export_has_the_format_asked_for(facts: Facts) -> Said:
     """A snapshot is whatever the hypervisor's disk is, unless the cloud makes it what was asked."""
     export = given(facts.export)
+    if export.shim is not None:
+        return _shimmed(export, export.shim)
     findings: list[Finding] = []
     unseen: list[str] = []
     for name, asked, found in (
@@ -84,6 +86,15 @@ def raw_export_holds_no_other_format(facts: Facts) -> Said:
         Finding(f"{_image(export)}, labelled raw", "no signature of another format", f"{name}; begins {head}", remedy)
         for name in foreign_formats(export.head, export.tail)
     )
+
+
+def _shimmed(export: ExportFacts, shim: ShimFacts) -> Said:
+    """It is not what was asked for; with the shim the cell works all the same, and says so."""
+    found = f"{export.disk_format}/{export.container_format}"
+    if not shim.error:
+        return WithShim(shim.name, f"{_image(export)} is {found}; the shim made RAW of it: {'; '.join(shim.chain)}")
+    remedy = "export the snapshot anew; on XenServer look at the chain with vhd-util check"
+    return (Finding(f"{_image(export)}, {found}", "a chain of VHDs that can be read", shim.error, remedy),)
 
 
 def _image(export: ExportFacts) -> str:

@@ -33,7 +33,7 @@ def import_goes_forward_to_active(facts: Facts) -> Said:
     order = STATUSES.get(imported.method_used)
     if order is None:
         return NotObserved(f"no order of statuses is known for method {imported.method_used}")
-    foreign = foreign_formats(export.head, export.tail)
+    foreign = foreign_formats(export.raw.head, export.raw.tail)
     if foreign and imported.final_status != "active":
         return NotObserved(f"what was exported is {', '.join(foreign)} and was rightly refused as RAW (see EX-1, EX-4)")
     findings, unseen = _answers(imported)

@@ -59,7 +59,7 @@ def import_from_spool(
     imported = destination.import_image(
         name=name,
         source=spooled.path,
-        size_bytes=spooled.facts.downloaded_bytes,
+        size_bytes=spooled.facts.raw.size_bytes,
         properties=properties,
         deadline=deadline,
         progress=progress,

@@ -17,6 +17,7 @@ from dataclasses import replace
 from golden_flows.agents import load_agent
 from golden_flows.clouds import disk_image, mover
 from golden_flows.clouds.mover import Spooled
+from golden_flows.clouds.size_probe import probe_size
 from golden_flows.errors import GuestError, InteropError, WaitTimeout
 from golden_flows.flows import devices, home, ways_in
 from golden_flows.flows.golden_flow import StageFunction, StageStopped
@@ -35,6 +36,7 @@ from golden_flows.flows.setting import (
 from golden_flows.flows.story import APP_PORT, CLOSED_PORT, PAYLOAD_PATH, UserData, user_data_abroad
 from golden_flows.guests.ssh import KeyPair, generate_key
 from golden_flows.guests.tcp import HttpAnswer, http_get, probe_port
+from golden_flows.model import vhd
 from golden_flows.model.cloud import Pair
 from golden_flows.model.facts import (
     ApplicationFacts,
@@ -136,11 +138,14 @@ class Anne:
             stored = self._at.dst.download_to(imported.image_id, path, deadline=Deadline.after(TRANSFER_TIMEOUT_S))
             disk_format = stored.image.disk_format or imported.stored_disk_format or "raw"
             expansion = disk_image.expand(
-                path, disk_format, self._at.scratch, original_bytes=spooled.facts.downloaded_bytes
+                path, disk_format, self._at.scratch, original_bytes=spooled.facts.raw.size_bytes
             )
         finally:
             path.unlink(missing_ok=True)
         facts = disk_image.conversion_facts("raw", spooled.facts, stored, expansion)
+        if self._at.dst.profile.image_format in vhd.NAMES:
+            self._record.say("asking for a disk that no VHD can hold")
+            facts = replace(facts, size_probe=probe_size(self._at.dst, self._at.scratch, Deadline.after(120.0)))
         self._record.keep_bytes("stored.head.bin", facts.head, f"{self._at.dst.name} first 4 KiB of the stored image")
         self._record.keep_bytes(
             "stored.footer.bin", facts.footer, f"{self._at.dst.name} last 512 bytes of the stored image"

@@ -13,6 +13,7 @@ from golden_flows.flows.setting import SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Sett
 from golden_flows.flows.story import PAYLOAD_PATH, user_data_at_home
 from golden_flows.guests.ssh import KeyPair
 from golden_flows.model.facts import BootFacts, ExportFacts
+from golden_flows.shims import tgz_vhd_to_raw
 from golden_flows.waiting import Deadline
 
 
@@ -37,9 +38,13 @@ def bring_out(at: Setting, source: SourceImage, record: Record, key: KeyPair) ->
     image_id = home.snapshot(server_id, "anne-export", deadline)
     record.say(f"exporting from {home.name}")
     spool = at.scratch / f"{home.name}.raw"
-    source.spooled = mover.export_to_spool(
-        home, image_id, spool, deadline=deadline, progress=record.progress("exported")
-    )
+    spooled = mover.export_to_spool(home, image_id, spool, deadline=deadline, progress=record.progress("exported"))
+    if tgz_vhd_to_raw.applies(spooled.facts):
+        record.say(f"the export is XenServer's archive: shim {tgz_vhd_to_raw.NAME} turns it into RAW")
+        spooled = tgz_vhd_to_raw.apply(spooled)
+        if spooled.facts.shim:
+            record.keep("export.chain.txt", "\n".join(spooled.facts.shim.chain), f"{home.name} exported archive")
+    source.spooled = spooled
 
 
 def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> str:
@@ -76,6 +81,8 @@ def damage(export: ExportFacts | None) -> str:
         return f"the export is {export.downloaded_bytes} bytes long instead of {export.size_bytes}"
     if None not in (export.computed_hash, export.os_hash_value) and export.computed_hash != export.os_hash_value:
         return f"the export's {export.os_hash_algo} is not what the source cloud says"
+    if export.shim is not None:
+        return export.shim.error
     if export.disk_format != export.asked_disk_format:
         return f"the export is {export.disk_format}, not {export.asked_disk_format}"
     return ""

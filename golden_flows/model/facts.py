@@ -36,6 +36,43 @@ class ExportFacts:
     """Last 512 bytes."""
     virtual_size_bytes: int | None
     properties: Mapping[str, str] = field(default_factory=dict)
+    shim: ShimFacts | None = None
+    """What turned the export into the RAW disk that travels; None when it travels as it came."""
+
+    @property
+    def raw(self) -> RawDisk:
+        """The disk that travels."""
+        if self.shim is not None and not self.shim.error:
+            return RawDisk(self.shim.raw_bytes, self.shim.raw_sha256, self.shim.head, self.shim.tail)
+        return RawDisk(self.downloaded_bytes, self.sha256, self.head, self.tail)
+
+
+@dataclass(frozen=True)
+class RawDisk:
+    """A RAW disk image on its way."""
+
+    size_bytes: int
+    sha256: str
+    head: bytes
+    """First 4 KiB."""
+    tail: bytes
+    """Last 512 bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShimFacts:
+    """An export that a shim of ours turned into RAW, or could not."""
+
+    name: str
+    """``tgz-vhd-to-raw``."""
+    chain: tuple[str, ...] = ()
+    """The disk images that were in it, in words, newest first."""
+    raw_bytes: int = 0
+    raw_sha256: str = ""
+    head: bytes = b""
+    tail: bytes = b""
+    error: str = ""
+    """What is wrong with the export, so that nothing could be made of it; the source's fault."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +150,23 @@ class ConversionFacts:
     extra_tail_is_zero: bool | None
     """Whether all bytes beyond ``original_bytes`` are zero; None when there are none."""
     expand_error: str = ""
+    size_probe: SizeProbe | None = None
+    """Tried where VHDs are stored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizeProbe:
+    """Two images that hold nothing, imported as qcow2: one larger than any VHD, and a small one for control."""
+
+    asked_bytes: int
+    """What the header of the large one says; the file itself has some 200 KiB."""
+    status: str | None
+    """Image status when the import had ended."""
+    message: str
+    disk_format: str | None = None
+    virtual_size_bytes: int | None = None
+    control_status: str | None
+    control_message: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

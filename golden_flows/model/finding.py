@@ -36,5 +36,15 @@ class NotObserved:
     reason: str
 
 
-Said: TypeAlias = tuple[Finding, ...] | NotApplicable | NotObserved
+@dataclass(frozen=True)
+class WithShim:
+    """A pass that the cell owes to a shim of ours."""
+
+    name: str
+    """``tgz-vhd-to-raw``."""
+    reason: str
+    """What the cloud lacks, that the shim supplied."""
+
+
+Said: TypeAlias = tuple[Finding, ...] | NotApplicable | NotObserved | WithShim
 """What a check function returns. An empty tuple is a pass."""

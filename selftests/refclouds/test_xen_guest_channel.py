@@ -63,7 +63,7 @@ class Dom0:
         return await asyncio.to_thread(self._carry_out, stdin)
 
     def _carry_out(self, stdin: bytes) -> str:
-        printed = b""
+        printed, watched = b"", ""
         while stdin:
             line, _, stdin = stdin.partition(b"\n")
             order, *words = line.decode().split()
@@ -72,8 +72,12 @@ class Dom0:
                 printed += self._answer(message)
             elif order == "g" and not self._is_there(words[0]):
                 break
+            elif order == "b":
+                message, stdin = stdin[: int(words[0])], stdin[int(words[0]) :]
+                watched = message[HEADER.size :].split(b"\0")[0].decode()
+                assert int(words[1]) == 2 * HEADER.size + len(b"OK\0") + len(message) - HEADER.size
             elif order == "w":
-                self._wait(words[1], words[2], int(words[0]) / 1000)
+                self._wait(watched, watched.rpartition("/data/")[0], int(words[0]))
         return base64.encodebytes(printed).decode()
 
     def _answer(self, message: bytes) -> bytes:

@@ -25,6 +25,8 @@ from golden_flows.model.facts import (
     PortFacts,
     PowerFacts,
     PutProbe,
+    ShimFacts,
+    SizeProbe,
     TransferFacts,
     UserDataFacts,
 )
@@ -56,9 +58,15 @@ USER_DATA_SHA256 = hashlib.sha256(b"#!/bin/sh\0\xff").hexdigest()
 DIGEST = hashlib.sha256(b"anne").hexdigest()
 
 
-def vhd_footer(*, size_bytes: int = SIZE_BYTES, disk_type: int = 3, checksum_off: int = 0) -> bytes:
-    geometry = (65535, 16, 255)
-    fixed = (b"conectix", 2, 0x10000, 512, 0, b"qem2", 0x50003, b"Wi2k", size_bytes, size_bytes, *geometry, disk_type)
+def vhd_footer(
+    *,
+    size_bytes: int = SIZE_BYTES,
+    disk_type: int = 3,
+    checksum_off: int = 0,
+    creator: bytes = b"qem2",
+    geometry: tuple[int, int, int] = (65535, 16, 255),
+) -> bytes:
+    fixed = (b"conectix", 2, 0x10000, 512, 0, creator, 0x50003, b"Wi2k", size_bytes, size_bytes, *geometry, disk_type)
     block = struct.pack(">8sIIQI4sI4sQQHBBI", *fixed).ljust(512, b"\0")
     checksum = (~sum(block) + checksum_off) & 0xFFFFFFFF
     return block[:64] + struct.pack(">I", checksum) + block[68:]
@@ -145,6 +153,16 @@ def conversion() -> ConversionFacts:
         expanded_bytes=SIZE_BYTES,
         expanded_sha256=SHA256,
         extra_tail_is_zero=None,
+        size_probe=size_probe(),
+    )
+
+
+def size_probe() -> SizeProbe:
+    return SizeProbe(
+        asked_bytes=2041 << 30,
+        status="queued",
+        message="Image has a disk of 2041 GiB, and a VHD holds 2040 GiB at most",
+        control_status="active",
     )
 
 
@@ -358,6 +376,16 @@ def with_export(**changes: Any) -> Facts:
     return replace(healthy_facts(), export=replace(export(), **changes))
 
 
+def with_shim(error: str = "") -> Facts:
+    """The source exports as XenServer packs, and the shim made RAW of it, or could not."""
+    shim = ShimFacts(name="tgz-vhd-to-raw", chain=("0.vhd: differencing", "1.vhd: dynamic"), error=error)
+    if not error:
+        shim = replace(shim, raw_bytes=SIZE_BYTES, raw_sha256=SHA256, head=bytes(4096), tail=bytes(512))
+    return with_export(
+        disk_format="vhd", container_format="ovf", head=b"\x1f\x8b\x08".ljust(4096, b"\0"), shim=shim, sha256="packed"
+    )
+
+
 def with_import(**changes: Any) -> Facts:
     return replace(healthy_facts(), imported=replace(imported(), **changes))
 
@@ -371,6 +399,10 @@ def with_probe(**changes: Any) -> Facts:
 
 def with_conversion(**changes: Any) -> Facts:
     return replace(healthy_facts(), conversion=replace(conversion(), **changes))
+
+
+def with_size_probe(**changes: Any) -> Facts:
+    return with_conversion(size_probe=replace(size_probe(), **changes))
 
 
 def with_boot(**changes: Any) -> Facts:

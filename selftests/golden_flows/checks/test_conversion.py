@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -9,7 +10,15 @@ from hypothesis import strategies as st
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import NotApplicable, NotObserved
 from golden_flows.model.vhd import NotAVhdFooter, read_footer
-from selftests.golden_flows.checks.facts_builder import SIZE_BYTES, failing, said, vhd_footer, with_conversion
+from selftests.golden_flows.checks.facts_builder import (
+    SIZE_BYTES,
+    failing,
+    said,
+    vhd_footer,
+    with_conversion,
+    with_dst,
+    with_size_probe,
+)
 
 GROWN_BYTES = SIZE_BYTES + 253_952
 
@@ -64,7 +73,7 @@ def test_a_vhd_rounded_to_cylinders_is_named_with_its_remedy() -> None:
         extra_tail_is_zero=True,
         footer=vhd_footer(size_bytes=GROWN_BYTES),
     )
-    assert failing(facts) == {"CV-3"}
+    assert failing(facts) == {"CV-3", "CV-4"}
     found = said("CV-3", facts)
     assert isinstance(found, tuple)
     assert "+253952 bytes" in found[0].actual
@@ -90,6 +99,8 @@ def test_the_virtual_size_of_the_api_must_be_the_stored_one() -> None:
         pytest.param(vhd_footer(disk_type=4), id="differencing"),
         pytest.param(vhd_footer(size_bytes=SIZE_BYTES + 512), id="size"),
         pytest.param(vhd_footer(size_bytes=SIZE_BYTES + 1), id="half a sector"),
+        pytest.param(vhd_footer(creator=b"vpc "), id="geometry for the size"),
+        pytest.param(vhd_footer(creator=b"qemu", geometry=(963, 16, 17)), id="geometry rounded down"),
         pytest.param(bytes(512), id="cookie"),
         pytest.param(b"", id="empty"),
     ],
@@ -101,6 +112,50 @@ def test_a_defect_of_the_footer_is_a_finding(footer: bytes) -> None:
 @pytest.mark.parametrize("disk_type", [2, 3])
 def test_fixed_and_dynamic_disks_pass(disk_type: int) -> None:
     assert said("CV-4", with_conversion(footer=vhd_footer(disk_type=disk_type))) == ()
+
+
+@pytest.mark.parametrize(
+    ("creator", "geometry"),
+    [(b"tap\0", (1, 1, 1)), (b"win ", (65535, 16, 255)), (b"wa\0\0", (1, 1, 1)), (b"vpc ", (2048, 16, 16))],
+    ids=str,
+)
+def test_a_creator_whose_readers_find_the_size_passes(creator: bytes, geometry: tuple[int, int, int]) -> None:
+    assert said("CV-4", with_conversion(footer=vhd_footer(creator=creator, geometry=geometry))) == ()
+
+
+def test_a_disk_that_came_with_half_a_mib_may_keep_it() -> None:
+    size = SIZE_BYTES + 512
+    facts = with_conversion(
+        original_bytes=size, expanded_bytes=size, api_virtual_size_bytes=size, footer=vhd_footer(size_bytes=size)
+    )
+    assert (said("CV-3", facts), said("CV-4", facts)) == ((), ())
+
+
+def test_a_disk_that_was_cut_to_fit_is_a_finding() -> None:
+    facts = with_size_probe(status="active", disk_format="vhd", virtual_size_bytes=2040 << 30)
+    assert failing(facts) == {"CV-7"}
+
+
+def test_a_refusal_without_a_reason_is_a_finding() -> None:
+    assert failing(with_size_probe(message="")) == {"CV-7"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"control_status": "queued", "control_message": "qcow2 is not taken here"}, id="no qcow2 at all"),
+        pytest.param({"status": "importing", "message": "waited 120 s"}, id="no end"),
+        pytest.param({"status": None}, id="not created"),
+    ],
+)
+def test_a_size_that_was_not_tried_to_an_end_earns_no_pass(changes: dict[str, Any]) -> None:
+    assert isinstance(said("CV-7", with_size_probe(**changes)), NotObserved)
+
+
+def test_sizes_matter_only_where_vhds_are_stored() -> None:
+    facts = with_dst(image_format="qcow2")
+    assert isinstance(said("CV-7", facts), NotApplicable)
+    assert isinstance(said("CV-7", with_conversion(size_probe=None)), NotObserved)
 
 
 def test_an_archive_of_xenserver_is_not_observed() -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import gzip
+import os
+
 import pytest
 
 from golden_flows.model.facts import Facts
-from golden_flows.model.finding import NotApplicable, NotObserved
-from selftests.golden_flows.checks.facts_builder import SIZE_BYTES, failing, said, with_export
+from golden_flows.model.finding import NotApplicable, NotObserved, WithShim
+from selftests.golden_flows.checks.facts_builder import SIZE_BYTES, failing, said, with_export, with_shim
+from selftests.vhd_archives import member
 
 
 def test_a_qcow2_snapshot_is_not_the_raw_that_was_asked_for() -> None:
@@ -97,3 +101,37 @@ def test_a_dynamic_vhd_is_one_finding_though_signed_twice() -> None:
 @pytest.mark.parametrize("changes", [{"head": b""}, {"tail": b""}, {"disk_format": None}], ids=str)
 def test_bytes_that_were_not_kept_earn_no_pass(changes: dict[str, object]) -> None:
     assert isinstance(said("EX-4", with_export(**changes)), NotObserved)
+
+
+def test_an_archive_of_xenserver_passes_by_its_shim_and_is_judged_as_what_it_is() -> None:
+    facts = with_shim()
+    passed = said("EX-1", facts)
+    assert isinstance(passed, WithShim)
+    assert (passed.name, "1.vhd: dynamic" in passed.reason) == ("tgz-vhd-to-raw", True)
+    assert failing(facts) == set()
+    assert isinstance(said("EX-4", facts), NotApplicable)
+
+
+def test_an_archive_that_the_shim_cannot_read_is_the_sources_fault() -> None:
+    facts = with_shim("the archive lacks 0.vhd")
+    assert failing(facts) == {"EX-1"}
+    found = said("EX-1", facts)
+    assert isinstance(found, tuple)
+    assert "lacks 0.vhd" in found[0].actual
+
+
+@pytest.mark.parametrize(
+    ("inside", "words"),
+    [
+        (member("./", kind=b"5") + member("./0.vhd", os.urandom(9000)), "gzip'd tar of a chain of VHDs, as XenServer"),
+        (member("notes.txt", os.urandom(9000)), "gzip'd tar of 'notes.txt'; begins 1f 8b"),
+        (os.urandom(9000), "gzip; begins 1f 8b"),
+    ],
+    ids=["chain", "another tar", "no tar"],
+)
+def test_what_is_inside_a_gzip_declared_raw_is_named(inside: bytes, words: str) -> None:
+    head = gzip.compress(inside)[:4096]
+    assert failing(with_export(head=head)) == {"EX-4"}
+    found = said("EX-4", with_export(head=head))
+    assert isinstance(found, tuple)
+    assert found[0].actual.startswith(words)

@@ -39,6 +39,8 @@ from selftests.golden_flows.checks.facts_builder import (
     with_probe,
     with_reboot,
     with_report,
+    with_shim,
+    with_size_probe,
     with_user_data_run,
 )
 from selftests.golden_flows.checks.test_pv_drivers import refused_bundle, without_vmxnet3
@@ -151,6 +153,8 @@ SEEN: Mapping[str, Facts] = {
     "truncate_tail": with_export(downloaded_bytes=SIZE_BYTES - 512, content_length=SIZE_BYTES - 512, computed_hash="0"),
     "export_format": with_export(disk_format="qcow2", head=b"QFI\xfb"),
     "mislabel": with_export(head=b"QFI\xfb"),
+    "export_tgz": with_shim(),
+    "tgz_chain": with_shim("the archive's chain is broken: 1.vhd is missing"),
     "flip_bit_at": with_export(computed_hash="0", computed_md5="0"),
     "old_snapshot": _without_app(),
     "stage_lost": with_import(statuses_seen=("queued", "uploading", "importing", "queued"), final_status="queued"),
@@ -161,6 +165,14 @@ SEEN: Mapping[str, Facts] = {
     "convert": with_conversion(disk_format="qcow2"),
     "flip_bit_conv": with_conversion(expanded_sha256="0"),
     "vhd_force_size": _grown(),
+    "vhd_align": with_conversion(
+        expanded_bytes=SIZE_BYTES + 512,
+        api_virtual_size_bytes=SIZE_BYTES + 512,
+        extra_tail_is_zero=True,
+        footer=vhd_footer(size_bytes=SIZE_BYTES + 512),
+    ),
+    "vhd_creator": with_conversion(footer=vhd_footer(creator=b"vpc ")),
+    "size": with_size_probe(status="active", disk_format="vhd", virtual_size_bytes=2040 << 30, message=""),
     "vhd_footer": with_conversion(footer=vhd_footer(checksum_off=1)),
     "no_boot": with_boot(report=None, console="Booting from Hard Disk...\nNo bootable device.\n"),
     "initrd_no_root": with_boot(report=None, console="Linux version 6.1\nALERT!  UUID=1-2 does not exist.\n"),

@@ -97,7 +97,8 @@ class RecordingHypervisor:
         self, guest_id: str, disk: Path, disk_format: DiskFormat, out: Path, out_format: DiskFormat
     ) -> None:
         await self.gate.wait()
-        subprocess.run(["qemu-img", "convert", "-f", disk_format, "-O", out_format, disk, out], check=True)
+        exact = ["-o", "force_size=on"] if out_format == "vpc" else []
+        subprocess.run(["qemu-img", "convert", "-f", disk_format, "-O", out_format, *exact, disk, out], check=True)
 
     async def destroy(self, guest_id: str) -> None:
         self.running.discard(guest_id)

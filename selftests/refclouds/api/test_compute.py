@@ -220,7 +220,8 @@ def test_a_snapshot_answers_by_location_at_2_1_and_by_body_at_2_45(private: Any,
 
 
 def snapshot(cloud: Any, wait: Wait) -> tuple[dict[str, Any], bytes]:
-    server_id = boot(cloud, wait)["id"]
+    primary = cloud.cloud.profile.networks[0].name
+    server_id = boot(cloud, wait, networks=networks(cloud, primary))["id"]
     act(cloud, server_id, {"createImage": {"name": "copy"}})
     rest(cloud, wait, server_id)
     image = cloud.call("GET", "/image/v2/images?name=copy").json()["images"][0]

@@ -136,6 +136,35 @@ def test_vhd_footer_spoils_the_checksum_only(start_cloud: Any, wait: Wait, golde
     assert expanded(content, tmp_path) == golden.read_bytes()
 
 
+def test_vhd_align_makes_half_a_kib_too_much(start_cloud: Any, wait: Wait, golden: Path) -> None:
+    cloud = start_cloud("public-lite", faults=["vhd_align=off"])
+    assert bring_in(cloud, wait, golden.read_bytes())["virtual_size"] == golden.stat().st_size + 512
+
+
+def test_vhd_creator_names_virtual_pc_and_keeps_the_checksum_right(
+    start_cloud: Any, wait: Wait, golden: Path, tmp_path: Path
+) -> None:
+    cloud = start_cloud("public-lite", faults=["vhd_creator"])
+    content = download(cloud, bring_in(cloud, wait, golden.read_bytes())["id"]).content
+    footer = bytearray(content[-512:])
+    written = int.from_bytes(footer[64:68], "big")
+    footer[64:68] = bytes(4)
+    assert (bytes(footer[28:32]), written) == (b"vpc ", ~sum(footer) & 0xFFFFFFFF)
+    assert expanded(content, tmp_path) == golden.read_bytes()
+
+
+def test_a_disk_that_no_vhd_can_hold_is_refused_unless_size_is_on(
+    start_cloud: Any, public: Any, wait: Wait, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", large, "2041G"], check=True)
+    refused = bring_in(public, wait, large.read_bytes(), disk_format="qcow2")
+    assert refused["status"] == "queued"
+    assert "a disk of 2041 GiB, and a VHD holds 2040 GiB" in task(public, refused["id"])["message"]
+    cut = bring_in(start_cloud("public-lite", faults=["size=2041GiB"]), wait, large.read_bytes(), disk_format="qcow2")
+    assert (cut["status"], cut["virtual_size"]) == ("active", 2040 << 30)
+
+
 def test_convert_makes_a_format_nobody_declared(start_cloud: Any, wait: Wait, golden: Path) -> None:
     cloud = start_cloud("public-lite", faults=["convert=qcow2"])
     image = bring_in(cloud, wait, golden.read_bytes())
