@@ -405,9 +405,9 @@ def test_a_reset_keeps_the_nics(tmp_path: Path) -> None:
     assert play(tmp_path)(act).told == []
 
 
-def test_a_snapshot_flushes_first(tmp_path: Path, vhd: Path) -> None:
+def test_a_snapshot_of_a_cached_disk_flushes_first(tmp_path: Path, vhd: Path) -> None:
     async def act(stage: Stage) -> None:
-        await stage.xen.start(stage.spec)
+        await stage.xen.start(replace(stage.spec, machine="hvm"))
         await stage.xen.pause(ID)
         await stage.xen.snapshot_disk(ID, vhd, "vpc", tmp_path / "out", "raw")
         await stage.xen.resume(ID)
