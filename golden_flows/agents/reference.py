@@ -49,9 +49,11 @@ done | grep -o '[^/ ]*\.ko[.a-z0-9]*$'
 """
 _BUILTIN = r"""sed 's/.*\///' "/lib/modules/$(uname -r)/modules.builtin" 2>/dev/null"""
 _ON_DISK = r"""find "/lib/modules/$(uname -r)/" -name '*.ko*' 2>/dev/null | sed 's/.*\///'"""
-# The golden image's inittab starts every getty through console-login, which notes each start there.
+# The golden image's getty notes each of its starts there, a line each. One that has started twice may be starting
+# again and again: init lets a second pass between.
 _GETTYS = r"""
 cd /run/gettys 2>/dev/null || exit 0
+for line in *; do [ "$(wc -l <"$line")" -gt 1 ] && sleep 4 && break; done
 cat /sys/class/tty/console/active
 for line in *; do
   exists=no
@@ -164,7 +166,7 @@ def _parse_gettys(told: str) -> Consoles | None:
     first, *lines = told.splitlines()[:LIST_LIMIT] or [""]
     words = [line.split() for line in lines]
     gettys = tuple(
-        Getty(line=one[0], exists=one[1] == "yes", respawns=max(0, int(one[2]) - 1))
+        Getty(line=one[0], exists=one[1] == "yes", respawns=max(0, int(one[2]) - 1), started=int(one[2]) > 0)
         for one in words
         if len(one) == 3 and one[2].isdecimal() and len(one[2]) < 10
     )
@@ -296,7 +298,8 @@ def _consoles(one: Fields) -> Consoles:
 
 
 def _getty(one: Fields) -> Getty:
-    return Getty(line=one.text("line"), exists=bool(one.flag("exists")), respawns=one.integer("respawns") or 0)
+    exists, respawns = bool(one.flag("exists")), one.integer("respawns") or 0
+    return Getty(line=one.text("line"), exists=exists, respawns=respawns, started=exists or respawns > 0)
 
 
 def _service(one: Fields) -> Service:

@@ -146,7 +146,7 @@ def console_carries_what_the_guest_prints(facts: Facts) -> Said:
 
 @check("BT-5", needs=("boot", "auth"))
 def login_prompts_are_on_consoles_that_exist(facts: Facts) -> Said:
-    """A getty for a console of the cloud it came from ends at once, again and again, and fills the log."""
+    """A getty for a console of another cloud ends, after seconds or at once, and init starts it again for ever."""
     report = given(facts.boot).report
     consoles = given(facts.auth).files.consoles or (report.consoles if report is not None else None)
     if consoles is None:
@@ -156,11 +156,14 @@ def login_prompts_are_on_consoles_that_exist(facts: Facts) -> Said:
     remedy = (
         "start gettys only on consoles that exist (systemd's getty generator does), or take the line out of inittab"
     )
-    findings = [
-        Finding(f"getty on {shorten(one.line, 40)}", "stays up", f"ended {one.respawns} times in this boot", remedy)
-        for one in consoles.gettys
-        if one.respawns > RESPAWNS_MAX
-    ]
+    findings: list[Finding] = []
+    for one in consoles.gettys:
+        if one.respawns > RESPAWNS_MAX or (one.started and not one.exists):
+            there = "there" if one.exists else "no such console"
+            actual = f"{there}; started again {one.respawns} times in this boot"
+            findings.append(
+                Finding(f"getty on {shorten(one.line, 40)}", "up, on a console that exists", actual, remedy)
+            )
     if not findings and not any(one.exists for one in consoles.gettys):
         lines = _listed(tuple(one.line for one in consoles.gettys))
         remedy = "add a getty for the console that this cloud gives its guests"

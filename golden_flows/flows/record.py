@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
 
 from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.evidence import read_cloud_evidence
@@ -12,11 +13,17 @@ from golden_flows.model.stage import Stage
 
 PROGRESS_EVERY_BYTES = 512 * 1024 * 1024
 
-_STAGE_OF_CLOUD_EVIDENCE = {
-    "dhcp.leases": Stage.PRIMARY_NIC,
-    "dhcp.pcap": Stage.PRIMARY_NIC,
-    "host.json": Stage.BOOT,
-}
+_STAGE_OF_CLOUD_EVIDENCE = (
+    ("dhcp.*", Stage.PRIMARY_NIC),
+    ("host.json", Stage.BOOT),
+    ("console-*", Stage.BOOT),
+    ("xenstore-*", Stage.PV_DRIVERS),
+)
+"""Patterns of names; whatever fits none is shown where the story ends."""
+
+
+def _stage_of(name: str) -> Stage:
+    return next((stage for pattern, stage in _STAGE_OF_CLOUD_EVIDENCE if fnmatchcase(name, pattern)), Stage.LIFECYCLE)
 
 
 class Record:
@@ -57,7 +64,7 @@ class Record:
             for name, media_type, content in read_cloud_evidence(cloud.profile.evidence_url):
                 self._journal.evidence(
                     self._pair,
-                    _STAGE_OF_CLOUD_EVIDENCE.get(name, Stage.LIFECYCLE),
+                    _stage_of(name),
                     f"{cloud.name}.{name}",
                     content,
                     source=f"{cloud.name} (the reference cloud's own record)",

@@ -27,7 +27,7 @@ class Profile:
     auth: tuple[str, ...] = ("key",)
     """Ways to log in that this cloud offers: ``key``, ``password``."""
     channels: tuple[str, ...] = ("openstack-http",)
-    """Configuration channels: ``openstack-http``, ``ec2-http``, ``config-drive``."""
+    """Configuration channels: ``openstack-http``, ``ec2-http``, ``config-drive``, ``xenstore``."""
     image_format: str | None = None
     """Disk format that an imported RAW image is converted into (``vhd``); None: not converted."""
     hypervisor: str = "unknown"

@@ -151,6 +151,8 @@ class Getty:
     """Whether there is a port behind that device."""
     respawns: int
     """How often init had to start it again in this boot."""
+    started: bool = True
+    """False where whatever init started for this line rests, because there is no such console."""
 
 
 @dataclass(frozen=True, kw_only=True)

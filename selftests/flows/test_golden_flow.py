@@ -81,6 +81,7 @@ FLOWS = (
     Flow(
         (
             fault("public-lite:swap_identity", "MD-3", "MD-10"),
+            fault("public-lite:hvc0_getty", "BT-5"),
             fault("public-lite:acpi_off", "PV-5"),
             fault("public-lite:delete_202_noop", "LC-2"),
         )

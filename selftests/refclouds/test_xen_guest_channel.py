@@ -18,7 +18,7 @@ from guest_agent.xenstore_service import Service
 from metadata_shims.instance import Instance, Vif, ec2_id
 from refclouds.faults import Faults
 from refclouds.node import GuestError, GuestSetup
-from refclouds.xen import guest_channel, store
+from refclouds.xen import dump, guest_channel, store
 from refclouds.xen.errors import XenHostError
 from refclouds.xen.guest_channel import XenstoreChannel
 from refclouds.xen.key_exchange import KeyExchange, derive
@@ -60,7 +60,14 @@ class Dom0:
 
     async def check(self, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60.0) -> str:
         self.runs.append(tuple(argv))
+        if argv[0] == "xenstore-ls":
+            return self._listing(argv[-1])
         return await asyncio.to_thread(self._carry_out, stdin)
+
+    def _listing(self, home: str) -> str:
+        with self.tree.lock:
+            below = [(path, value.decode()) for path, value in self.tree.values.items() if path.startswith(f"{home}/")]
+        return "".join(f'{path} = "{value}"\n' for path, value in below)
 
     def _carry_out(self, stdin: bytes) -> str:
         printed, watched = b"", ""
@@ -238,11 +245,11 @@ def test_no_secret_is_in_an_argument_or_in_the_dump(tree: Tree, dom0: Dom0, doma
     tree.write(f"{HOME}/data/host/left", "canary-of-a-request")
     asyncio.run(channel.configure(GUEST, GuestSetup(password=PASSWORD, files=(("/x", b"canary-of-a-file"),))))
     assert "canary" not in str(dom0.runs)
-    dump = json.loads((tmp_path / f"xenstore-{GUEST}.json").read_text())
-    assert "canary" not in str(dump)
-    assert dump["agent"] == "1.0"
-    assert dump["xenstore"]["vm-data/hostname"] == "anne"
-    assert dump["xenstore"]["vm-data/user-metadata/note"] == "(redacted)"
+    kept = json.loads((tmp_path / f"xenstore-{GUEST}.json").read_text())
+    assert "canary" not in str(kept)
+    assert kept["agent"] == "1.0"
+    assert kept["xenstore"]["vm-data/hostname"] == "anne"
+    assert kept["xenstore"]["vm-data/user-metadata/note"] == "(redacted)"
 
 
 def test_a_guest_without_an_agent_is_left_as_it_is(tree: Tree, dom0: Dom0) -> None:
@@ -363,3 +370,16 @@ def test_a_key_exchange_shows_no_private_part() -> None:
 def test_answers_that_are_cut_short_are_said(data: bytes) -> None:
     with pytest.raises(XenHostError, match="cut short"):
         store.decode(data)
+
+
+def test_a_dump_keeps_quotes_and_leaves_folders_out() -> None:
+    lines = ('vm-data = ""', 'vm-data/networking/a = "{"mac": "b"}"', 'x = "1"  ')
+    printed = "".join(f"{HOME}/{line}\n" for line in lines)
+    assert dump.parse(printed, HOME) == {"vm-data/networking/a": '{"mac": "b"}', "x": "1"}
+
+
+@pytest.mark.parametrize(
+    "path", ["data/host/1", "data/guest/1", "vm-data/user-metadata/x", "data/admin_pass", "attr/Token"]
+)
+def test_what_may_be_secret_is_not_in_a_dump(path: str) -> None:
+    assert dump.parse(f'{HOME}/{path} = "canary"', HOME) == {path: "(redacted)"}

@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from refclouds import disks, hypervisors
-from refclouds.errors import UsageError
+from refclouds import disks
 from refclouds.faults import Faults
 from refclouds.hypervisors import HypervisorSetup
 from refclouds.hypervisors.xen import Xen
@@ -349,6 +348,15 @@ def test_a_guest_that_does_not_listen_is_ended(tmp_path: Path) -> None:
     assert play(tmp_path)(act).host.domains == {}
 
 
+def test_acpi_off_never_asks_the_guest(tmp_path: Path) -> None:
+    async def act(stage: Stage) -> None:
+        await stage.xen.start(stage.spec)
+        await stage.xen.stop(ID, graceful_s=0.1)
+        assert not stage.xen.is_running(ID)
+
+    assert "shutdown" not in play(tmp_path, "acpi_off")(act).host.ran
+
+
 def test_a_guest_that_powers_off_is_told_of_and_one_that_reboots_gets_a_new_domain(tmp_path: Path) -> None:
     async def act(stage: Stage) -> None:
         await stage.xen.start(stage.spec)
@@ -448,9 +456,3 @@ def test_the_console_is_its_last_100_kib(tmp_path: Path) -> None:
         assert stage.xen.console(ID) == b"x" * 102_400
 
     play(tmp_path)(act)
-
-
-def test_a_fault_that_means_nothing_on_xen_is_refused(tmp_path: Path) -> None:
-    setup = HypervisorSetup(tmp_path, lambda port: ("", 0), faults=Faults.parse(["initrd_no_root"]), share=tmp_path)
-    with pytest.raises(UsageError, match="initrd_no_root"):
-        hypervisors.find("xen")(setup)

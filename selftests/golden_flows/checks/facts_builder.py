@@ -301,7 +301,7 @@ def auth() -> AuthFacts:
                 active=("ttyS0",),
                 gettys=(
                     Getty(line="ttyS0", exists=True, respawns=0),
-                    Getty(line="hvc0", exists=False, respawns=0),
+                    Getty(line="hvc0", exists=False, respawns=0, started=False),
                 ),
             ),
         ),

@@ -84,6 +84,15 @@ def test_a_change_that_was_taken_and_not_done_is_a_finding(new: bool, old: bool)
     assert failing(with_auth(password_change=changed(202, new_password=new, old_password=old))) == {"AU-9"}
 
 
+def test_a_password_that_the_guest_did_not_take_leaves_the_old_one_working() -> None:
+    kept = said("AU-9", with_auth(password_change=changed(202, new_password=False, old_password=True)))
+    assert isinstance(kept, tuple)
+    assert [one.subject.split(" as ")[0] for one in kept] == ["SSH login by new-password"]
+    lost = said("AU-9", with_auth(password_change=changed(202, new_password=False, old_password=False)))
+    assert isinstance(lost, tuple)
+    assert [one.expected for one in lost] == ["accepted", "accepted"]
+
+
 def test_a_change_that_was_not_tried_to_an_end_earns_no_pass() -> None:
     facts = with_auth(password_change=changed(202, new_password=True, old_password=None))
     assert isinstance(said("AU-9", facts), NotObserved)

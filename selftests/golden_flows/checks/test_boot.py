@@ -157,8 +157,15 @@ def test_a_getty_that_does_not_stay_up_is_a_finding() -> None:
     assert [one.subject for one in found] == ["getty on hvc0"]
 
 
-def test_gettys_on_no_console_at_all_are_a_finding() -> None:
-    assert failing(with_gettys(Getty(line="hvc0", exists=False, respawns=0))) == {"BT-5"}
+def test_a_getty_that_was_started_on_no_console_is_a_finding_before_it_ends() -> None:
+    resting, started = (Getty(line="hvc0", exists=False, respawns=0, started=one) for one in (False, True))
+    there = Getty(line="ttyS0", exists=True, respawns=0)
+    assert said("BT-5", with_gettys(there, resting)) == ()
+    assert failing(with_gettys(there, started)) == {"BT-5"}
+
+
+def test_gettys_that_all_rest_are_a_finding() -> None:
+    assert failing(with_gettys(Getty(line="hvc0", exists=False, respawns=0, started=False))) == {"BT-5"}
 
 
 def test_somebody_who_logged_out_is_no_failed_getty() -> None:

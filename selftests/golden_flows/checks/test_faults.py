@@ -127,9 +127,8 @@ def _gateway_under_no_name() -> Facts:
 
 
 def _refused_password() -> Facts:
-    change = PasswordChange(
-        status=409, message="Failed to set admin password", attempts=(attempt("old-password", True),)
-    )
+    tries = (attempt("new-password", False), attempt("old-password", True))
+    change = PasswordChange(status=202, attempts=tries)
     return replace(with_command("password", "500", "bad padding"), auth=with_xen_auth(password_change=change).auth)
 
 
@@ -177,7 +176,7 @@ SEEN: Mapping[str, Facts] = {
     "no_boot": with_boot(report=None, console="Booting from Hard Disk...\nNo bootable device.\n"),
     "initrd_no_root": with_boot(report=None, console="Linux version 6.1\nALERT!  UUID=1-2 does not exist.\n"),
     "initrd_no_pv": with_boot(report=None, console="initramfs: xen device vbd-51712 has no driver\n"),
-    "hvc0_getty": with_files(consoles=Consoles(gettys=(Getty(line="hvc0", exists=True, respawns=9),))),
+    "hvc0_getty": with_files(consoles=Consoles(gettys=(Getty(line="xvc0", exists=False, respawns=0),))),
     "console": with_boot(console=""),
     "smbios": with_identity(smbios_product="Standard PC", smbios_uuid=None),
     "dhcp_wrong_gw": with_lease(routers=("192.168.100.254",)),

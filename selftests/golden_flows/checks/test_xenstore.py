@@ -106,6 +106,19 @@ def test_an_ipv6_gateway_under_no_known_key_is_a_finding() -> None:
     assert f"{GATEWAY6}, as gateway_v6 or gateway6" in found[0].expected
 
 
+def test_addresses_that_only_xenstore_knows_need_a_way_out_on_the_primary_nic_alone() -> None:
+    ports = tuple(replace(one, fixed_ip6=None, gateway6_ip=None) for one in xen_boot().ports)
+    first, second = xenstore().networking
+    second = replace(second, ip6s=("fd00:c8::20/64",))
+    told = replace(xenstore(), networking=(first, second))
+    assert said("N2-12", with_xen_boot(ports=ports, report=replace(xen_report(), xenstore=told))) == ()
+    lost = replace(told, networking=(replace(first, gateway6=None, gateway6_key=None), second))
+    found = said("N2-12", with_xen_boot(ports=ports, report=replace(xen_report(), xenstore=lost)))
+    assert isinstance(found, tuple)
+    assert [one.subject for one in found] == [f"IPv6 gateway of NIC {MAC1} in xenstore"]
+    assert found[0].expected == "a gateway, as gateway_v6 or gateway6"
+
+
 def test_an_ipv6_gateway_that_becomes_no_route_is_a_finding() -> None:
     found = said("N2-12", with_xen_report(routes=xen_report().routes[:-1]))
     assert isinstance(found, tuple)
