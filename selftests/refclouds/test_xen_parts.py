@@ -334,7 +334,7 @@ def test_a_guest_starts_stops_cleanly_and_starts_again(tmp_path: Path) -> None:
         await stage.xen.destroy(ID)
 
     stage = play(tmp_path)(act)
-    life = ["create", "unpause", "shutdown", "destroy", "create", "unpause", "destroy"]
+    life = ["create", "unpause", "shutdown", "destroy", "flush", "create", "unpause", "destroy"]
     assert (stage.host.ran, stage.host.booted, stage.told) == (["watch", *life], 1, [])
 
 
@@ -415,7 +415,7 @@ def test_a_reset_keeps_the_nics(tmp_path: Path) -> None:
 
 def test_a_snapshot_of_a_cached_disk_flushes_first(tmp_path: Path, vhd: Path) -> None:
     async def act(stage: Stage) -> None:
-        await stage.xen.start(replace(stage.spec, machine="hvm"))
+        await stage.xen.start(stage.spec)
         await stage.xen.pause(ID)
         await stage.xen.snapshot_disk(ID, vhd, "vpc", tmp_path / "out", "raw")
         await stage.xen.resume(ID)
