@@ -166,8 +166,7 @@ class Anne:
         asked = request(abroad, abroad.show_image(imported.image_id), "anne", self._user_data, self._key)
         facts = self._guest.launch(asked, deadline)
         self.facts = replace(self.facts, boot=facts)
-        if facts.status == "ACTIVE":
-            facts = self._guest.testimony(facts, deadline)
+        facts = self._guest.testimony(facts, deadline)
         self.facts = replace(self.facts, boot=facts)
         self._record.keep(f"{abroad.name}.anne.console.log", facts.console, f"{abroad.name} os-getConsoleOutput")
         if facts.status != "ACTIVE":

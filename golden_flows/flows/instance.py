@@ -131,8 +131,11 @@ class Instance:
 
         A guest that installs its drivers may reboot itself once to use them: then the report of the boot after that
         counts, with as much time again, and the one before is kept beside it.
-        Without a report by the deadline, the facts come back with the console as it is.
+        Without a report by the deadline, the facts come back with the console as it is; at once where the server never
+        became ACTIVE.
         """
+        if facts.status != "ACTIVE":
+            return replace(facts, console=self._last_words())
         self._say("waiting for the guest agent to report")
         report = self._await_report(deadline, not_boot_ids)
         earlier = None
@@ -164,6 +167,13 @@ class Instance:
         try:
             return self.cloud.read_console(self.server_id)
         except Unsupported:
+            return ""
+
+    def _last_words(self) -> str:
+        """The console of a server that never became ACTIVE; nothing where the cloud does not show it then."""
+        try:
+            return self.console()
+        except InteropError:
             return ""
 
     def _look(self, not_boot_ids: Collection[str], silent_until: Deadline) -> GuestReport | None:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import pytest
+
 from golden_flows.agents import Agent
 from golden_flows.clouds.cloud import Cloud
 from golden_flows.flows.instance import Instance
@@ -94,6 +96,14 @@ def test_a_reboot_that_never_comes_leaves_the_first_report(tmp_path: Path) -> No
     facts, _ = hear([pending], tmp_path)
     assert facts.report == pending
     assert facts.earlier is None
+
+
+def test_a_server_in_error_is_not_waited_for_and_its_console_is_kept(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    guest = Instance(cast(Cloud, SilentCloud()), journal, "r", pytest.fail, cast(Agent, FewReports([])))
+    facts = guest.testimony(replace(FACTS, status="ERROR"), Deadline.after(30.0))
+    assert (facts.report, facts.console) == (None, "console")
+    journal.close()
 
 
 def test_boots_that_are_known_do_not_count(tmp_path: Path) -> None:
