@@ -14,8 +14,9 @@ import pytest
 from golden_images import HostImage
 from refclouds import programs
 from refclouds.xen import host as host_module
+from refclouds.xen import saved as saved_module
 from refclouds.xen.host import XenHost, XenHostError
-from refclouds.xen.saved import Shelf
+from refclouds.xen.saved import NotSaved, Shelf
 
 FAKE = Path(__file__).with_name("fake_host.py")
 PORT = "0123abcd-4567-89ab-cdef-0123456789ab"
@@ -243,8 +244,10 @@ def test_a_saved_host_of_no_use_is_dropped_and_one_is_booted(stage: Callable[...
     stage(scenario, saving=True, spoiled=True)
 
 
-def test_saved_hosts_of_another_boot_of_the_machine_are_cleared_away(tmp_path: Path) -> None:
-    (tmp_path / "0-other/ram").mkdir(parents=True)
+def test_saved_hosts_of_another_boot_of_the_machine_and_half_made_ones_are_cleared_away(tmp_path: Path) -> None:
+    for name, age_s in (("0-other", 0), ("making-killed", 7200), ("making-now", 0)):
+        (tmp_path / name / "saved").mkdir(parents=True)
+        os.utime(tmp_path / name, (time.time() - age_s,) * 2)
     shelf = Shelf(tmp_path, "qemu", "7.2")
     assert shelf.find() is None
     with shelf.making() as saved:
@@ -252,7 +255,8 @@ def test_saved_hosts_of_another_boot_of_the_machine_are_cleared_away(tmp_path: P
         saved.state.touch()
     assert shelf.find() is not None
     assert Shelf(tmp_path, "qemu", "8.0").find() is None
-    assert len(list(tmp_path.iterdir())) == 1
+    assert {path.name[:7] for path in tmp_path.iterdir()} == {"making-", shelf._name[:7]}
+    assert (tmp_path / "making-now").exists()
 
 
 def test_a_host_that_was_not_saved_whole_is_not_found(tmp_path: Path) -> None:
@@ -268,3 +272,9 @@ def test_a_host_that_was_not_saved_whole_is_not_found(tmp_path: Path) -> None:
         make()
     assert shelf.find() is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_room_for_its_memory_no_host_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_module, "ROOM_MIB", 1 << 40)
+    with pytest.raises(NotSaved, match="MiB are free"), Shelf(tmp_path, "qemu").making():
+        pass
