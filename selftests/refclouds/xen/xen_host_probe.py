@@ -23,8 +23,14 @@ RULES = PortRules((IngressRule("icmp"),))
 
 
 async def probe(image: Path, folder: Path) -> dict[str, object]:
-    """Everything in one life of the host, which takes a quarter of a minute and more to begin."""
-    host = XenHost(read_host_manifest(image), folder / "consoles", share=folder / "share", guest_memory_mib=256)
+    """Everything about two lives of the host; the first is preceded by a boot, a quarter of a minute and more."""
+    host = XenHost(
+        read_host_manifest(image),
+        folder / "consoles",
+        share=folder / "share",
+        guest_memory_mib=256,
+        saves=folder / "saves",
+    )
     fabric = NamespaceFabric(folder / "net")
     try:
         return await look(host, fabric, folder)
@@ -41,6 +47,7 @@ async def look(host: XenHost, fabric: NamespaceFabric, folder: Path) -> dict[str
     _, seen["true_s"] = await timed(host.run(["true"]))
     _, seen["xl_list_s"] = await timed(host.run(["xl", "list"]))
     lines = [line.split(":", 1) for line in (await host.check(["xl", "info"])).splitlines()]
+    seen["clock_off_s"] = abs(int(await host.check(["date", "+%s"])) - time.time())
     seen["info"] = {key.strip(): value.strip() for key, value in lines}
     # both ways through the share, each in the way it is meant for
     (folder / "share/from-outside").write_text("outside")
