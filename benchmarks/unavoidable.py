@@ -51,7 +51,8 @@ def find_golden() -> Golden:
     argv = [sys.executable, "-m", "golden_images", "build", "pocket", "--json"]
     built = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout)
     kernel = str(built["kernel_release"])
-    return Golden(Path(built["image"]), kernel, Path(built["drivers"][kernel]["path"]))
+    bundle = next(bundle for bundle in built["drivers"] if bundle["platform"] == "vmware")
+    return Golden(Path(built["image"]), kernel, Path(bundle["path"]))
 
 
 def measure(golden: Golden, folder: Path, *, profile: bool = False) -> Work:

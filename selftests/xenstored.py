@@ -119,7 +119,9 @@ class Connection:
         tree.watchers.append(self)
 
     def close(self) -> None:
-        """What the client sees as the end."""
+        """What the client sees as the end; again is fine."""
+        if self not in self.tree.watchers:
+            return
         self.tree.watchers.remove(self)
         self._near.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)

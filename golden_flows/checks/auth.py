@@ -18,6 +18,7 @@ UNSUPPORTED = re.compile(
 REFUSALS = (400, 409, 501)
 """What Nova answers for them; 403 is a policy that lets no tenant ask at all."""
 
+HOME_PASSWORD = "home-password"  # noqa: S105  # how a login was tried, not with what
 REMEDY_KEYS = "remove leftover authorized_keys from the image, and keys that the cloud adds on its own"
 
 
@@ -32,11 +33,15 @@ def launched_key_logs_in(facts: Facts) -> Said:
 def nobody_else_logs_in(facts: Facts) -> Said:
     """A key nobody launched with is refused; so is a password where none was asked, and a wrong one where one was.
 
+    A password that was good at home travels inside the disk: it must not open the account abroad.
+
     We hold no private half of a key that the cloud adds on its own, so those are known by what the guest was told.
     """
     auth, report = given(facts.auth), given(facts.boot).report
     asked_password = "password" in auth.asked
     intruders = [["other-key"], ["wrong-password"] if asked_password else ["password", "wrong-password"]]
+    if any(one.method == HOME_PASSWORD for one in auth.attempts):
+        intruders.append([HOME_PASSWORD])
     findings: list[Finding] = []
     unseen: list[str] = []
     for methods in intruders:
@@ -135,7 +140,9 @@ def _asked_way_works(auth: AuthFacts, method: str, remedy: str) -> Said:
 
 def _intruder(attempt: LoginAttempt, asked_password: bool) -> Finding:
     remedy = REMEDY_KEYS
-    if attempt.method != "other-key":
+    if attempt.method == HOME_PASSWORD:
+        remedy = "lock the accounts of an image at the first boot of a new instance"
+    elif attempt.method != "other-key":
         remedy = "sshd takes any password: check its PAM" if asked_password else "remove the image's password"
     return Finding(f"SSH login by {attempt.method} as {attempt.user}", "refused", "accepted", remedy)
 

@@ -16,6 +16,8 @@ from golden_flows.model.network_data import served_macs
 PARAVIRTUAL = re.compile(r"virtio_\w+|xen_\w+|vbd|vif|hv_\w+|vmxnet3|vmw_pvscsi")
 """Driver names in sysfs. Xen's are named after their bus device: ``vbd`` a disk, ``vif`` a NIC."""
 
+REMEDY_BUNDLE = "publish the bundle anew together with its sha256 in the vendor data"
+
 MODULE_OF = {"vbd": "xen_blkfront", "vif": "xen_netfront"}
 
 
@@ -32,7 +34,8 @@ def drivers_are_the_paravirtual_ones(facts: Facts) -> Said:
         unseen.append("the guest reported no driver of its root disk")
     elif not _is_wanted(root, facts.dst.disk_drivers):
         remedy = "set hw_disk_bus on the image, or declare disk_drivers in the cloud's profile"
-        findings.append(Finding("driver of the root disk", _wanted(facts.dst.disk_drivers), shorten(root, 60), remedy))
+        actual, remedy = _told_by(boot.report.drivers, root, remedy)
+        findings.append(Finding("driver of the root disk", _wanted(facts.dst.disk_drivers), actual, remedy))
     if not boot.ports:
         unseen.append("the API lists no port of the server")
     for at, port in enumerate(boot.ports):
@@ -46,13 +49,17 @@ def drivers_are_the_paravirtual_ones(facts: Facts) -> Said:
             unseen.append(f"the guest reported no driver of {link.name}")
         elif not _is_wanted(link.driver, declared):
             remedy = "set hw_vif_model on the image, or declare nic_drivers in the cloud's profile"
-            findings.append(Finding(f"driver of {_name(port)}", _wanted(declared), shorten(link.driver, 60), remedy))
+            actual, remedy = _told_by(boot.report.drivers, link.driver, remedy)
+            findings.append(Finding(f"driver of {_name(port)}", _wanted(declared), actual, remedy))
     return verdict(findings, unseen)
 
 
 @check("PV-2", needs=("source_boot", "boot", "auth"))
 def image_holds_drivers_of_both_clouds(facts: Facts) -> Said:
-    """The root disk's drivers of both clouds are in the initramfs, the NICs' at least on disk or in the bundle."""
+    """The root disk's drivers of both clouds are in the initramfs, the NICs' at least on disk or in the bundle.
+
+    The declared driver of a disk counts, not the emulated one that a guest came up with for lack of it.
+    """
     home, away, files = given(facts.source_boot), given(facts.boot), given(facts.auth).files
     if home.report is None or away.report is None:
         return SILENT_GUEST
@@ -62,12 +69,12 @@ def image_holds_drivers_of_both_clouds(facts: Facts) -> Said:
     findings: list[Finding] = []
     unseen: list[str] = []
     for profile, boot, report in both:
-        root = _module(report.block.root_driver) if report.block.root_driver else None
-        if root is None:
+        roots = [_module(one) for one in profile.disk_drivers or (report.block.root_driver,) if one]
+        if not roots:
             unseen.append(f"no driver of the root disk on {profile.cloud} was reported")
-        elif root not in map(_module, files.initramfs_modules):
-            remedy = "dracut --add-drivers or /etc/initramfs-tools/modules, before the export"
-            findings.append(Finding(f"initramfs, for {profile.cloud}", root, "not in it", remedy))
+        elif not _early(files, away.report.drivers).intersection(roots):
+            remedy = "dracut --add-drivers or /etc/initramfs-tools/modules, before the export; or a driver bundle"
+            findings.append(Finding(f"initramfs, for {profile.cloud}", " or ".join(roots), "not in it", remedy))
         nics, missing = _nic_modules(profile, boot, report)
         unseen += missing
         for nic in sorted(nics - _on_disk(files, away.report.drivers)):
@@ -101,13 +108,31 @@ def _without_nic(port: PortFacts, declared: Sequence[str], drivers: Drivers) -> 
     actual = (
         f"no NIC with this MAC in the guest; drivers {shorten(drivers.verdict, 20)}: {shorten(drivers.reason, 120)}"
     )
-    bundle = drivers.bundle
     remedy = "offer a driver bundle for the guest's kernel, or put the driver into the image"
-    if bundle is not None and bundle.sha256_actual != bundle.sha256_expected:
-        came, announced = shorten(bundle.sha256_actual or "unknown", 12), shorten(bundle.sha256_expected, 12)
-        actual += f" (bundle sha256 {came}, announced {announced})"
-        remedy = "publish the bundle anew together with its sha256 in the vendor data"
-    return Finding(f"NIC of {_name(port)}", f"bound to {_wanted(declared)}", actual, remedy)
+    digests = _digests(drivers)
+    return Finding(
+        f"NIC of {_name(port)}", f"bound to {_wanted(declared)}", actual + digests, REMEDY_BUNDLE if digests else remedy
+    )
+
+
+def _told_by(drivers: Drivers, driver: str, remedy: str) -> tuple[str, str]:
+    """What drives the device, and what to do: where drivers were to be installed and were not, their story."""
+    actual = shorten(driver, 60)
+    if drivers.verdict not in ("failed", "unsupported") and drivers.reboot != "pending":
+        return actual, remedy
+    digests = _digests(drivers)
+    story = "no boot after the installation was seen" if drivers.reboot == "pending" else shorten(drivers.reason, 120)
+    actual += f"; drivers {shorten(drivers.verdict, 20)}: {story}{digests}"
+    return actual, REMEDY_BUNDLE if digests else "read the agent's log on the console, and offer drivers for its kernel"
+
+
+def _digests(drivers: Drivers) -> str:
+    """Both digests of a bundle that is not what was announced; else empty."""
+    bundle = drivers.bundle
+    if bundle is None or bundle.sha256_actual == bundle.sha256_expected:
+        return ""
+    came, announced = shorten(bundle.sha256_actual or "unknown", 12), shorten(bundle.sha256_expected, 12)
+    return f" (bundle sha256 {came}, announced {announced})"
 
 
 def _nic_modules(profile: Profile, boot: BootFacts, report: GuestReport) -> tuple[set[str], list[str]]:
@@ -123,6 +148,12 @@ def _nic_modules(profile: Profile, boot: BootFacts, report: GuestReport) -> tupl
         if not names:
             missing.append(f"no driver of {_name(port)} is known")
     return modules, missing
+
+
+def _early(files: GuestFiles, drivers: Drivers) -> set[str]:
+    """Modules that are there before the root file system is: a bundle's once the guest has booted with it."""
+    booted = drivers.bundle.modules if drivers.bundle is not None and drivers.reboot == "done" else ()
+    return set(map(_module, (*(files.initramfs_modules or ()), *(booted if drivers.verdict == "ok" else ()))))
 
 
 def _on_disk(files: GuestFiles, drivers: Drivers) -> set[str]:

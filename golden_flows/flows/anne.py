@@ -211,7 +211,7 @@ class Anne:
         self._record.stage = Stage.AUTH
         guest = self._abroad()
         self._record.say("logging in")
-        attempts = ways_in.try_all_ways(guest)
+        attempts = ways_in.try_all_ways(guest, self._source.password)
         change, files, late = None, GuestFiles(), None
         if ways_in.is_in(attempts, "password"):
             change = ways_in.change_password(guest, self._at.journal, self._record.say)

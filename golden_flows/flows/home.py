@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from golden_flows.clouds import mover
 from golden_flows.clouds.mover import Spooled
@@ -24,6 +24,8 @@ class SourceImage:
     spooled: Spooled | None = None
     boot: BootFacts | None = None
     payload_sha256: str = ""
+    password: str | None = field(default=None, repr=False)
+    """What logged in at home, where that was by password; nobody should get in with it abroad."""
 
 
 def bring_out(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> None:
@@ -55,7 +57,7 @@ def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> str
     asked = request(home, home.source_image(), "anne-home", user_data_at_home(), key)
     facts = instance.testimony(instance.launch(asked, deadline), deadline)
     record.keep(f"{home.name}.anne-home.console.log", facts.console, f"{home.name} os-getConsoleOutput")
-    source.boot = facts
+    source.boot, source.password = facts, instance.login.password
     if facts.report is None:
         raise CloudError(
             f"Anne's instance never came up at home: server {facts.server_id} on {home.name!r} is {facts.status}"

@@ -21,8 +21,8 @@ CHANGE_TIMEOUT_S = 15.0
 """From the API's answer to a guest that takes the new password: not every driver waits for the guest."""
 
 
-def try_all_ways(guest: Instance) -> tuple[LoginAttempt, ...]:
-    """Every way that was asked for, then a foreign key and a wrong password."""
+def try_all_ways(guest: Instance, home_password: str | None = None) -> tuple[LoginAttempt, ...]:
+    """Every way that was asked for, then a foreign key, a wrong password, and the password that was good at home."""
     _wait_for_sshd(guest)
     login = guest.login
     attempts = [log_in(guest, "key", key=login.key)] if login.key else []
@@ -30,6 +30,8 @@ def try_all_ways(guest: Instance) -> tuple[LoginAttempt, ...]:
         attempts.append(log_in(guest, "password", password=login.password))
     attempts.append(log_in(guest, "other-key", key=generate_key()))
     attempts.append(log_in(guest, "wrong-password", password="not-the-" + generate_key().public_text[-16:]))
+    if home_password:
+        attempts.append(log_in(guest, "home-password", password=home_password))
     return tuple(attempts)
 
 

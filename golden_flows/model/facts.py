@@ -234,7 +234,7 @@ class LoginAttempt:
     """One try to log in over SSH."""
 
     method: str
-    """``key``, ``other-key``, ``password``, ``wrong-password``, ``new-password``, ``old-password``."""
+    """``key``, ``password``, and ``other-``, ``wrong-``, ``home-``, ``new-`` and ``old-`` before them."""
     user: str
     accepted: bool | None
     """None when we could not find out (no connection)."""

@@ -36,13 +36,15 @@ class InteropResult:
         return "\n".join(lines)
 
 
-def run_interop(src: str, dst: str, results: Path, faults: Sequence[str] = ()) -> InteropResult:
+def run_interop(
+    src: str, dst: str, results: Path, faults: Sequence[str] = (), *, limit_s: float = 600
+) -> InteropResult:
     """One whole run; the output is kept for the assertion message."""
     argv = [sys.executable, "-m", "pytest", "--pyargs", "interop_tests.test_golden_flow", "-p", "no:cacheprovider"]
     argv += ["--src", src, "--dst", dst, "--results", str(results)]
     for fault in faults:
         argv += ["--fault", fault]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=limit_s, check=False)
     output = done.stdout + done.stderr
     written = results / "latest" / "results.json"
     if not written.is_file():

@@ -16,9 +16,10 @@ def make_cached(folder: Path) -> GoldenImage:
     folder.mkdir(parents=True)
     (folder / "image.raw").write_bytes(b"image")
     (folder / "drivers-6.1.tar").write_bytes(b"tar")
-    bundle = DriverBundle(folder / "drivers-6.1.tar", sha256_file(folder / "drivers-6.1.tar"), ("vmxnet3",))
+    tar = folder / "drivers-6.1.tar"
+    bundle = DriverBundle(tar, sha256_file(tar), "6.1", "vmware", ("vmxnet3",))
     sha256 = sha256_file(folder / "image.raw")
-    image = GoldenImage("pocket", folder / "image.raw", sha256, "6.1", {"6.1": bundle}, "0" * 64)
+    image = GoldenImage("pocket", folder / "image.raw", sha256, "6.1", (bundle,), "0" * 64)
     write_manifest(image, folder)
     return image
 
@@ -28,7 +29,7 @@ def test_a_manifest_survives_a_move_of_its_folder(tmp_path: Path) -> None:
     (tmp_path / "a").rename(tmp_path / "b")
     image = read_manifest(tmp_path / "b")
     assert image.image == tmp_path / "b" / "image.raw"
-    assert image.drivers["6.1"].path.exists()
+    assert image.drivers[0].path.exists()
 
 
 def test_a_whole_cached_image_is_found(tmp_path: Path) -> None:
@@ -74,5 +75,5 @@ def test_two_builds_of_the_same_inputs_have_the_same_sha256(tmp_path: Path) -> N
         os.umask(umask)
     assert first.inputs_digest == second.inputs_digest
     assert first.sha256 == second.sha256
-    assert [b.sha256 for b in first.drivers.values()] == [b.sha256 for b in second.drivers.values()]
+    assert [b.sha256 for b in first.drivers] == [b.sha256 for b in second.drivers]
     assert not list((tmp_path / "one/golden_images").glob("building-*"))

@@ -59,10 +59,16 @@ def tree() -> Tree:
 
 
 @pytest.fixture
-def store(tree: Tree) -> Iterator[XenStore]:
-    """A guest's connection to ``tree``."""
+def connection(tree: Tree) -> Iterator[Connection]:
+    """The daemon's end of ``store``."""
     connection = Connection(tree)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def store(connection: Connection) -> Iterator[XenStore]:
+    """A guest's connection to ``tree``."""
     client = XenStore(connection.descriptor)
     yield client
     client.close()
-    connection.close()

@@ -8,6 +8,7 @@ import json
 import os
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from guest_agent.injection import InjectionError
 from guest_agent.xenstore import XenStore
 from guest_agent.xenstore_commands import PRIME, Commands
 
-from selftests.xenstored import Tree
+from selftests.xenstored import Connection, Tree
 
 HOME = "/local/domain/1"
 PASSWORD = "canary-pässword"
@@ -248,7 +249,7 @@ def test_a_disk_that_is_full_is_an_answer_and_leaves_the_old_file(
 
 
 @pytest.fixture
-def told(store: XenStore, guest: Guest) -> list[dict[str, Any]]:
+def told(connection: Connection, store: XenStore, guest: Guest) -> Iterator[list[dict[str, Any]]]:
     """A service that runs; the records it has told last."""
     last: list[dict[str, Any]] = []
 
@@ -263,8 +264,13 @@ def told(store: XenStore, guest: Guest) -> list[dict[str, Any]]:
         except OSError:
             return  # the connection was closed
 
-    threading.Thread(target=run, daemon=True).start()
-    return last
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    yield last
+    # Its end first: a thread that still looks at a closed descriptor would read what the next test puts there.
+    connection.close()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def ask(tree: Tree, number: str, request: str) -> Any:

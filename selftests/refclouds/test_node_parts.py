@@ -158,7 +158,7 @@ def test_every_hypervisor_can_be_found() -> None:
 
 def test_a_closed_kvm_is_not_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kvm, "DEVICE", tmp_path / "kvm")
-    image = GoldenImage("pocket", tmp_path / "image", "", "6.1", {}, "")
+    image = GoldenImage("pocket", tmp_path / "image", "", "6.1", (), "")
     verdict = kvm.probe(image, tmp_path)
     assert not verdict.usable
     assert "there is no" in verdict.detail

@@ -260,6 +260,43 @@ def test_a_guest_without_an_agent_is_left_as_it_is(tree: Tree, dom0: Dom0) -> No
     assert [path for path in tree.values if path.startswith(f"{HOME}/data/")] == [f"{HOME}/data/host"]
 
 
+def test_a_guest_that_is_slow_is_set_up_beside_its_life(
+    tree: Tree, dom0: Dom0, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guest_channel, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(guest_channel, "VERSION_LIMIT_S", 30.0)
+    domain = Domain(tree, tmp_path)
+
+    async def play() -> None:
+        channel = make(dom0)
+        await channel.publish(GUEST, 1)
+        await channel.configure(GUEST, GuestSetup(password="first"))
+        assert domain.passwords == []
+        domain.boot()
+        await channel.set_password(GUEST, "second")
+        assert channel.faults(GUEST) == []
+
+    asyncio.run(play())
+    assert (domain.passwords, domain.resets) == (["first", "second"], 1)
+    domain.end()
+
+
+def test_a_guest_that_is_deleted_is_asked_no_more(tree: Tree, dom0: Dom0, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guest_channel, "PATIENCE_S", 0.05)
+    tree.write(f"{HOME}/data", "")
+
+    async def play() -> None:
+        channel = make(dom0)
+        await channel.publish(GUEST, 1)
+        await channel.configure(GUEST, GuestSetup())
+        channel.forget(GUEST)
+        await asyncio.sleep(0)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.wait_for(asyncio.gather(*others, return_exceptions=True), 5)
+
+    asyncio.run(play())
+
+
 def test_a_failed_reset_is_taken_for_a_success_as_nova_takes_it(tree: Tree, dom0: Dom0, tmp_path: Path) -> None:
     domain = Domain(tree, tmp_path, reset="500")
     domain.boot()

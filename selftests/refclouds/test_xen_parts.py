@@ -15,7 +15,7 @@ from refclouds.faults import Faults
 from refclouds.hypervisors import HypervisorSetup
 from refclouds.hypervisors.xen import Xen
 from refclouds.node import DiskError, DiskFormat, GuestError, GuestSpec, NicSpec
-from refclouds.xen import config, listing
+from refclouds.xen import config, listing, pvgrub
 from refclouds.xen.host import Ran, XenHostError
 from refclouds.xen.listing import Ending
 
@@ -51,7 +51,7 @@ def test_a_paravirtual_guest_is_booted_by_pvgrub_from_its_own_vhd() -> None:
     assert (lines["name"], lines["uuid"], lines["memory"]) == (f'"{ID}"', f'"{ID}"', "256")
     assert lines["disk"] == (
         '["format=vhd,backendtype=qdisk,vdev=xvda,access=rw,target=/disks/d",'
-        ' "format=raw,backendtype=qdisk,vdev=xvdb,access=ro,target=/host/config.iso"]'
+        ' "format=raw,backendtype=qdisk,vdev=xvdb,access=rw,target=/host/config.iso"]'
     )
     assert lines["vif"] == '["mac=fa:16:3e:00:00:01,bridge=xbp1", "mac=fa:16:3e:00:00:02,bridge=xbp2"]'
 
@@ -109,6 +109,38 @@ def test_a_listing_says_which_domains_have_ended_and_how() -> None:
         7: None,
     }
     assert seen[ID].domid == 3
+
+
+# what pvgrub says
+
+
+def test_pvgrub_looks_in_places_that_are_not_there_before_it_gives_up() -> None:
+    looks = b"error: no such device: /boot/xen/pvboot-x86_64.elf.\r\nReading (xen/xvda,msdos1)/boot/grub/grub.cfg\r\n"
+    assert pvgrub.trouble(looks) == ""
+    assert pvgrub.trouble(looks + b"error: not xen image.\r\n") == "error: not xen image."
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (b"\x02!L\x18", "a bzImage packed with LZ4"),
+        (b"(\xb5/\xfd", "a bzImage packed with Zstandard"),
+        (b"\xfd7zXZ\0", "a bzImage packed with XZ"),
+    ],
+)
+def test_a_kernel_is_known_by_how_it_is_packed(payload: bytes, said: str) -> None:
+    head = bytearray(4096)
+    head[0x1F1] = 1
+    head[0x202:0x206] = b"HdrS"
+    head[0x248] = 16
+    head[1024 + 16 : 1024 + 16 + len(payload)] = payload
+    assert pvgrub.form(bytes(head)) == said
+
+
+def test_other_kernels_are_known_too() -> None:
+    assert pvgrub.form(b"\x7fELF") == "an ELF file"
+    assert pvgrub.form(b"\x1f\x8b\x08") == "a gzip'd file"
+    assert pvgrub.form(b"MZ") == "no Linux kernel"
 
 
 # disks
@@ -334,7 +366,7 @@ def test_a_guest_starts_stops_cleanly_and_starts_again(tmp_path: Path) -> None:
         await stage.xen.destroy(ID)
 
     stage = play(tmp_path)(act)
-    life = ["create", "unpause", "shutdown", "destroy", "create", "unpause", "destroy"]
+    life = ["create", "unpause", "shutdown", "destroy", "flush", "create", "unpause", "destroy"]
     assert (stage.host.ran, stage.host.booted, stage.told) == (["watch", *life], 1, [])
 
 
@@ -394,6 +426,20 @@ def test_when_the_host_dies_its_guests_are_lost_with_its_words_and_can_be_starte
     assert (stage.host.booted, stage.host.ran.count("watch")) == (2, 2)
 
 
+def test_a_kernel_that_pvgrub_cannot_load_ends_the_guest_with_its_reason(tmp_path: Path, vhd: Path) -> None:
+    async def act(stage: Stage) -> None:
+        stage.spec.disk.write_bytes(vhd.read_bytes())
+        await stage.xen.start(stage.spec)
+        (tmp_path / "consoles" / f"guest-{ID}.log").write_bytes(b"error: not xen image.\r\n")
+        await stage.until(lambda: stage.told)
+        assert not stage.xen.is_running(ID)
+        assert b"no kernel could be found" in stage.xen.console(ID)
+
+    ((kind, why),) = play(tmp_path)(act).told
+    assert kind == "lost"
+    assert "pvgrub says 'error: not xen image.'" in str(why)
+
+
 def test_what_xl_refuses_is_said_and_nothing_stays(tmp_path: Path) -> None:
     async def act(stage: Stage) -> None:
         stage.host.refuse = "xl: not enough memory"
@@ -413,7 +459,7 @@ def test_a_reset_keeps_the_nics(tmp_path: Path) -> None:
     assert play(tmp_path)(act).told == []
 
 
-def test_a_snapshot_flushes_first(tmp_path: Path, vhd: Path) -> None:
+def test_a_snapshot_of_a_cached_disk_flushes_first(tmp_path: Path, vhd: Path) -> None:
     async def act(stage: Stage) -> None:
         await stage.xen.start(stage.spec)
         await stage.xen.pause(ID)

@@ -54,6 +54,21 @@ def test_any_password_is_an_intruder_where_none_was_asked(method: str) -> None:
     assert failing(with_auth(asked=("key",), attempts=attempts)) == {"AU-2"}
 
 
+@pytest.mark.parametrize("asked", ["key", "password"])
+def test_the_password_of_home_is_an_intruder_abroad(asked: str) -> None:
+    others = WITH_KEY if asked == "key" else WITH_PASSWORD
+    attempts = (attempt(asked, True), *others, attempt("home-password", True))
+    facts = with_auth(asked=(asked,), attempts=attempts)
+    assert failing(facts) == {"AU-2"}
+    found = said("AU-2", facts)
+    assert isinstance(found, tuple)
+    assert "first boot" in found[0].remedy
+    assert said("AU-2", with_auth(asked=(asked,), attempts=(*attempts[:-1], attempt("home-password", False)))) == ()
+    assert isinstance(
+        said("AU-2", with_auth(asked=(asked,), attempts=(*attempts[:-1], attempt("home-password", None)))), NotObserved
+    )
+
+
 @pytest.mark.parametrize("method", ["other-key", "wrong-password"])
 def test_an_intruder_that_was_not_tried_earns_no_pass(method: str) -> None:
     attempts = tuple(one for one in WITH_PASSWORD if one.method != method)

@@ -320,7 +320,7 @@ def serve(
     server: list[uvicorn.Server] = []
 
     async def main() -> None:
-        await bootstrap(cloud, people, golden)
+        await bootstrap(cloud, people, {"pocket": golden})
         config = uvicorn.Config(create_app(cloud), log_level="warning", lifespan="on", timeout_graceful_shutdown=2)
         server.append(uvicorn.Server(config))
         started.set()

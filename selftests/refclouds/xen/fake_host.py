@@ -62,6 +62,9 @@ def monitor(command: str, arguments: dict[str, object]) -> tuple[object, list[ob
     (Path(sys.argv[0]).parent / "monitor.json").write_text(json.dumps(NOTED))
     stamp = {"seconds": 0, "microseconds": 0}
     deleted = {"event": "DEVICE_DELETED", "data": {"device": arguments.get("id")}, "timestamp": stamp}
+    answers = {"query-migrate": {"status": "completed"}, "query-status": {"status": "paused"}}
+    if command in answers:
+        return answers[command], []
     return {}, [deleted] if command == "device_del" else []
 
 
@@ -89,6 +92,14 @@ if __name__ == "__main__":
     console = next(word for word in sys.argv if word.startswith("file,id=console,")).split("path=")[1].split(",")[0]
     with Path(console).open("a") as file:
         file.write("(XEN) Xen version 4.17\n@dom0 1.00 user space\n")
+    memory = [word for word in sys.argv if word.startswith("memory-backend-file,")]
+    if memory:
+        ram = memory[0].split("mem-path=")[1].split(",")[0]
+        resumed = "-incoming" in sys.argv
+        (Path(sys.argv[0]).parent / "starts").open("a").write("resumed\n" if resumed else "to be saved\n")
+        if resumed and BEHAVIOUR.get("spoiled"):
+            sys.exit(1)
+        Path(ram).touch()
     if (status := BEHAVIOUR["exit_at_start"]) is not None:
         sys.exit(status)
     threads = [threading.Thread(target=serve, args=(descriptor("monitor"), monitor, HELLO))]

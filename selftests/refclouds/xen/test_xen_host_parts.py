@@ -35,6 +35,14 @@ def test_a_comma_in_a_path_does_not_make_another_module() -> None:
     assert after(command.arguments(IMAGE, WIRING, guests_mib=512), "-initrd").startswith("/c,,1/vmlinux ")
 
 
+def test_a_saved_host_s_memory_is_mapped_for_one_host_alone() -> None:
+    for resumed, share in ((False, "share=on"), (True, "share=off")):
+        line = command.arguments(IMAGE, WIRING, guests_mib=512, ram=command.RamFile(Path("/r"), resumed))
+        assert after(line, "-object").endswith(f"mem-path=/r,{share}")
+        assert ("-incoming" in line) is resumed
+        assert after(line, "-machine").endswith("memory-backend=ram")
+
+
 def test_there_is_no_user_networking() -> None:
     line = command.arguments(IMAGE, WIRING, guests_mib=512)
     assert not [word for word in line if word == "-netdev" or word.startswith("user,")]

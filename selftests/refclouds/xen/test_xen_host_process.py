@@ -14,7 +14,9 @@ import pytest
 from golden_images import HostImage
 from refclouds import programs
 from refclouds.xen import host as host_module
+from refclouds.xen import saved as saved_module
 from refclouds.xen.host import XenHost, XenHostError
+from refclouds.xen.saved import NotSaved, Shelf
 
 FAKE = Path(__file__).with_name("fake_host.py")
 PORT = "0123abcd-4567-89ab-cdef-0123456789ab"
@@ -34,7 +36,8 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
         told = {"silent": False, "exit_at_start": None, "programs": {}, **behaviour}
         (binary.parent / "behaviour.json").write_text(json.dumps(told))
         image = HostImage("xen-host", Path("/x"), Path("/k"), Path("/i"), {}, "4.17.7+13-g1", "6.1", "0")
-        host = XenHost(image, tmp_path / "consoles", share=tmp_path / "share", guest_memory_mib=64)
+        saves = tmp_path / "saves" if behaviour.get("saving") else None
+        host = XenHost(image, tmp_path / "consoles", share=tmp_path / "share", guest_memory_mib=64, saves=saves)
         deaths: list[str] = []
         host.on_death = deaths.append
 
@@ -57,9 +60,9 @@ def monitored(host: XenHost) -> list[Any]:
 
 
 async def kill(host: XenHost, deaths: list[str], number: int) -> None:
-    running = host._running()
-    assert running is not None
-    running.process.send_signal(signal.SIGKILL)
+    machine = host._running()
+    assert machine is not None
+    machine.process.send_signal(signal.SIGKILL)
     while len(deaths) < number:
         await asyncio.sleep(0.01)
 
@@ -211,3 +214,67 @@ def test_a_nic_that_dom0_does_not_see_is_taken_back(stage: Callable[..., None]) 
         assert [entry[0] for entry in monitored(host)][-2:] == ["device_del", "netdev_del"]
 
     stage(scenario, programs={"nic-attach": [1, "", 0]})
+
+
+def starts(host: XenHost) -> list[str]:
+    return (host.console.parent.parent / "bin/starts").read_text().split("\n")[:-1]
+
+
+def test_the_first_start_saves_a_host_and_every_start_goes_on_from_it(stage: Callable[..., None]) -> None:
+    async def scenario(host: XenHost, deaths: list[str]) -> None:
+        await host.ensure()
+        assert starts(host) == ["to be saved", "resumed"]
+        await kill(host, deaths, 1)
+        await host.ensure()
+        assert (await host.run(["true"])).code == 0
+        assert starts(host) == ["to be saved", "resumed", "resumed"]
+        assert [path.name for path in (host.console.parent.parent / "saves").iterdir() if "making" in path.name] == []
+
+    stage(scenario, saving=True)
+
+
+def test_a_saved_host_of_no_use_is_dropped_and_one_is_booted(stage: Callable[..., None]) -> None:
+    async def scenario(host: XenHost, deaths: list[str]) -> None:
+        await host.ensure()
+        assert (await host.run(["true"])).code == 0
+        assert starts(host) == ["to be saved", "resumed"]
+        assert list((host.console.parent.parent / "saves").iterdir()) == []
+        assert deaths == []
+
+    stage(scenario, saving=True, spoiled=True)
+
+
+def test_saved_hosts_of_another_boot_of_the_machine_and_half_made_ones_are_cleared_away(tmp_path: Path) -> None:
+    for name, age_s in (("0-other", 0), ("making-killed", 7200), ("making-now", 0)):
+        (tmp_path / name / "saved").mkdir(parents=True)
+        os.utime(tmp_path / name, (time.time() - age_s,) * 2)
+    shelf = Shelf(tmp_path, "qemu", "7.2")
+    assert shelf.find() is None
+    with shelf.making() as saved:
+        saved.ram.touch()
+        saved.state.touch()
+    assert shelf.find() is not None
+    assert Shelf(tmp_path, "qemu", "8.0").find() is None
+    assert {path.name[:7] for path in tmp_path.iterdir()} == {"making-", shelf._name[:7]}
+    assert (tmp_path / "making-now").exists()
+
+
+def test_a_host_that_was_not_saved_whole_is_not_found(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, "qemu")
+
+    def make() -> None:
+        with shelf.making() as saved:
+            saved.ram.touch()
+            saved.state.touch()
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        make()
+    assert shelf.find() is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_room_for_its_memory_no_host_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_module, "ROOM_MIB", 1 << 40)
+    with pytest.raises(NotSaved, match="MiB are free"), Shelf(tmp_path, "qemu").making():
+        pass

@@ -23,8 +23,14 @@ RULES = PortRules((IngressRule("icmp"),))
 
 
 async def probe(image: Path, folder: Path) -> dict[str, object]:
-    """Everything in one life of the host, which takes a quarter of a minute and more to begin."""
-    host = XenHost(read_host_manifest(image), folder / "consoles", share=folder / "share", guest_memory_mib=256)
+    """Everything about two lives of the host; the first is preceded by a boot, a quarter of a minute and more."""
+    host = XenHost(
+        read_host_manifest(image),
+        folder / "consoles",
+        share=folder / "share",
+        guest_memory_mib=256,
+        saves=folder / "saves",
+    )
     fabric = NamespaceFabric(folder / "net")
     try:
         return await look(host, fabric, folder)
@@ -77,6 +83,8 @@ async def look(host: XenHost, fabric: NamespaceFabric, folder: Path) -> dict[str
     except XenHostError as error:
         seen["while_dead"] = str(error)
     _, seen["again_s"] = await timed(host.ensure())
+    # this host was saved a while ago, and dom0's clock goes on from there until it is set
+    seen["clock_off_s"] = abs(int(await host.check(["date", "+%s"])) - time.time())
     again = await host.attach_nic(NIC.port_id, *fabric.netdev(NIC.port_id))
     seen["through_the_port_again"] = await answers_through(host, again)
     return seen
