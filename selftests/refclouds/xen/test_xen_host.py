@@ -38,9 +38,10 @@ def test_a_xen_host_boots_takes_a_port_s_nic_dies_and_comes_back(tmp_path: Path)
     )
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
+    print(json.dumps(seen, indent=1))
     assert seen["info"]["xen_version"] == image.xen_version.partition("+")[0]
     assert {"pv", "hvm", "hap"} <= set(seen["info"]["virt_caps"].split())
-    assert seen["clock_off_s"] < 5
+    assert seen["clock_off_s"] < 8
     assert seen["read_in_dom0"] == "outside"
     assert seen["flushed"]
     assert seen["read_after_forget"] == "newer"
