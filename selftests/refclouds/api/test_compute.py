@@ -89,6 +89,20 @@ def test_a_fixed_address_in_use_is_400(private: Any, wait: Wait) -> None:
     )
 
 
+def test_a_guest_that_its_host_takes_along_leaves_its_server_in_error_with_the_reason(private: Any, wait: Wait) -> None:
+    server = boot(private, wait)
+    assert private.hypervisor.on_lost is not None
+    private.hypervisor.on_lost(server["id"], "the Xen host ended with 137")
+    shown = private.call("GET", f"/compute/v2.1/servers/{server['id']}").json()["server"]
+    assert (shown["status"], shown["fault"]["message"]) == ("ERROR", "the Xen host ended with 137")
+
+
+def test_a_host_warms_up_when_an_image_is_on_its_way_in(private: Any) -> None:
+    body = {"name": "coming", "disk_format": "raw", "container_format": "bare"}
+    assert private.call("POST", "/image/v2/images", json=body).status_code == 201
+    assert private.hypervisor.log == ["warm"]
+
+
 def test_networks_are_needed_from_2_37_and_ambiguous_before_it(public: Any) -> None:
     assert create(public).status_code == 409
     assert create(public, "2.37").status_code == 400
