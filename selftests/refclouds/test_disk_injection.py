@@ -65,7 +65,9 @@ def test_the_archive_keeps_everything_but_xen_s_drivers(tmp_path: Path) -> None:
     assert names(whole) - names(lighter) == set(XEN_DRIVERS)
 
 
-@pytest.mark.parametrize("content", [b"no archive", gzip.compress(b"neither is this", mtime=0)], ids=["plain", "packed"])
+@pytest.mark.parametrize(
+    "content", [b"no archive", gzip.compress(b"neither is this", mtime=0)], ids=["plain", "packed"]
+)
 def test_what_is_no_archive_is_refused(content: bytes) -> None:
     with pytest.raises(DiskError, match="is not an archive"):
         without_xen_drivers(content)
