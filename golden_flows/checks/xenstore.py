@@ -23,7 +23,7 @@ SOME_GATEWAY = "a gateway"
 REMEDY_TOOLS = "install the host's guest tools, or an agent that publishes attr/PVAddons; look at why the tools ended"
 
 
-def xenstore_of(facts: Facts, report: GuestReport) -> Xenstore | NotApplicable | NotObserved:
+def xenstore_of(report: GuestReport) -> Xenstore | NotApplicable | NotObserved:
     """The guest's view of the channel, or why there is none to judge."""
     seen = report.hypervisor
     if seen is None:
@@ -39,7 +39,7 @@ def reset_network_does_what_it_answers(facts: Facts) -> Said:
     report = latest_report(given(facts.boot), given(facts.auth))
     if report is None:
         return SILENT_GUEST
-    store = xenstore_of(facts, report)
+    store = xenstore_of(report)
     if not isinstance(store, Xenstore):
         return store
     command = store.last("resetnetwork")
@@ -77,7 +77,7 @@ def ipv6_gateway_of_xenstore_becomes_a_route(facts: Facts) -> Said:
     report = latest_report(boot, given(facts.auth))
     if report is None:
         return SILENT_GUEST
-    store = xenstore_of(facts, report)
+    store = xenstore_of(report)
     if not isinstance(store, Xenstore):
         return store
     ports = {canonical_mac(one.mac): one for one in boot.ports}
@@ -113,7 +113,7 @@ def host_knows_that_its_tools_run(facts: Facts) -> Said:
     if seen is not None and not seen.is_xen and facts.dst.hypervisor == "xen":
         remedy = "correct hypervisor in the cloud's profile, or give the guest a kernel that knows Xen"
         return (Finding("hypervisor as the guest sees it", "xen, as the profile says", str(seen), remedy),)
-    store = xenstore_of(facts, report)
+    store = xenstore_of(report)
     if not isinstance(store, Xenstore):
         return store
     findings: list[Finding] = []

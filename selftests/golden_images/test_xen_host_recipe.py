@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,9 @@ def make_bzimage(payload: bytes, setup_sectors: int) -> bytes:
 
 
 @pytest.mark.parametrize("pack", [lambda data: lzma.compress(data, check=lzma.CHECK_CRC32), gzip.compress])
-def test_the_kernel_comes_out_of_a_bzimage_without_its_relocations(pack: object) -> None:
+def test_the_kernel_comes_out_of_a_bzimage_without_its_relocations(pack: Callable[[bytes], bytes]) -> None:
     elf = make_elf(b"code")
-    packed = pack(elf + b"relocations")  # type: ignore[operator]
+    packed = pack(elf + b"relocations")
     assert bzimage.kernel_elf(make_bzimage(packed, 4)) == elf
 
 

@@ -11,10 +11,11 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+Answer = Callable[[str, dict[str, Any]], tuple[object, list[object]]]
 BEHAVIOUR = json.loads((Path(sys.argv[0]).parent / "behaviour.json").read_text())
 
 
@@ -24,7 +25,7 @@ def descriptor(chardev: str) -> int:
     return int(option.rpartition("fd=")[2])
 
 
-def serve(fd: int, answer: object, greeting: bytes = b"") -> None:
+def serve(fd: int, answer: Answer, greeting: bytes = b"") -> None:
     end = socket.socket(fileno=fd)
     end.sendall(greeting)
     unread = b""
@@ -36,7 +37,7 @@ def serve(fd: int, answer: object, greeting: bytes = b"") -> None:
             NOTED.append(["descriptor", len(array.array("i", found))])
         unread += data
         for request in requests(unread.decode()):
-            reply, events = answer(request["execute"], request.get("arguments", {}))  # type: ignore[operator]
+            reply, events = answer(request["execute"], request.get("arguments", {}))
             for event in events:
                 end.sendall(json.dumps(event).encode() + b"\n")
             named = {"id": request["id"]} if "id" in request else {}
