@@ -91,7 +91,7 @@ LISTED = f"""\
 Name                  ID   Mem VCPUs\tState\tTime(s)   UUID                            Reason-Code\tSecurity Label
 Domain-0               0   512     1     r-----      14.1 00000000-0000-0000-0000-000000000000        -
 {ID}         3   256     1     -b----       9.9 {ID}        -
-{OTHERS[0]}         4   256     1     ---s--       9.9 {OTHERS[0]}        1
+{OTHERS[0]}         4   256     1     --psr-       9.9 {OTHERS[0]}        1
 {OTHERS[1]}         5   256     1     ---sc-       9.9 {OTHERS[1]}        3
 {OTHERS[2]}         6     0     1     --ps-d       9.9 {OTHERS[2]}        0
 {OTHERS[3]}         7   256     1     --p---       0.0 {OTHERS[3]}        -
@@ -283,7 +283,7 @@ class FakeHost:
         return ran.out
 
     def end(self, name: str, reason: str) -> None:
-        self.domains[name] = (self.domains[name][0], "---s--", reason)
+        self.domains[name] = (self.domains[name][0], f"---s{'-rscw'[int(reason)]}-", reason)
         with self.events.open("a") as file:
             file.write("@releaseDomain\n")
 
@@ -394,7 +394,7 @@ def test_a_guest_that_powers_off_is_told_of_and_one_that_reboots_gets_a_new_doma
         await stage.xen.start(stage.spec)
         first = stage.host.domains[ID][0]
         stage.host.end(ID, "1")
-        await stage.until(lambda: ID in stage.host.domains and stage.host.domains[ID][:2] == (first, "---s--"))
+        await stage.until(lambda: ID in stage.host.domains and stage.host.domains[ID][:2] == (first, "---sr-"))
         await stage.until(lambda: stage.host.domains.get(ID, (first,))[0] != first and stage.xen.is_running(ID))
         assert stage.told == []
         stage.host.end(ID, "0")
