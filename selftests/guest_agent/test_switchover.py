@@ -17,6 +17,7 @@ from guest_agent import switchover
 from guest_agent.drivers import DriverError
 from guest_agent.state import InstanceState
 from guest_agent.switchover import Switchover
+from guest_agent.xenstore import XenStoreError
 
 KERNEL = "6.1.0-1-amd64"
 BLKFRONT = b"\x7fELF blk vermagic=6.1.0-1-amd64 SMP mod_unload \0 more"
@@ -65,11 +66,38 @@ def offer(metadata_server: Any) -> Callable[[bytes], list[Any]]:
 
 def story(root: Path, boot_id: str = "first") -> Switchover:
     memory = InstanceState("11111111-2222", str(root / "var"))
-    return Switchover(memory, boot_id, str(root), str(root.parent / "devices"))
+    return Switchover(memory, boot_id, root=str(root), devices=str(root.parent / "devices"))
 
 
 def is_untouched(root: Path) -> bool:
     return (root / "boot/grub/grub.cfg").read_text() == GRUB and not list(root.rglob("*.tmp"))
+
+
+class Store:
+    """A xenstore that only says what kind of disk 5632 is, or nothing at all."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+    def read(self, path: str) -> str | None:
+        if self.error:
+            raise self.error
+        return {"device/vbd/5632/device-type": "cdrom", "device/vbd/768/device-type": "disk"}.get(path)
+
+
+@pytest.mark.parametrize(
+    ("store", "idle"),
+    [
+        (Store(), ["vbd-768", "vif-0"]),
+        (Store(XenStoreError("EIO", "device")), ["vbd-5632", "vbd-768", "vif-0"]),
+        (Store(OSError(errno.EIO, "gone")), ["vbd-5632", "vbd-768", "vif-0"]),
+        (None, ["vbd-5632", "vbd-768", "vif-0"]),
+    ],
+    ids=["it says", "it refuses", "it breaks", "there is none"],
+)
+def test_a_config_drive_stays_with_the_emulated_controller(root: Path, store: Any, idle: list[str]) -> None:
+    (root.parent / "devices/vbd-5632").mkdir()
+    assert switchover.idle_devices(str(root.parent / "devices"), store) == idle
 
 
 def test_a_disk_and_a_nic_without_driver_are_found_and_nothing_else(root: Path) -> None:
@@ -80,7 +108,9 @@ def test_a_disk_and_a_nic_without_driver_are_found_and_nothing_else(root: Path) 
 
 
 def test_a_machine_without_xenbus_has_nothing_to_switch(root: Path) -> None:
-    assert not Switchover(InstanceState("1", str(root / "var")), "b", str(root), str(root / "none")).applies
+    assert not Switchover(
+        InstanceState("1", str(root / "var")), "b", root=str(root), devices=str(root / "none")
+    ).applies
 
 
 def test_the_first_boot_installs_and_asks_for_one_reboot(root: Path, offer: Callable[[bytes], list[Any]]) -> None:
@@ -116,7 +146,9 @@ def test_drivers_that_do_not_bind_are_a_failure_and_no_second_reboot(
 
 def test_another_instance_from_the_same_disk_begins_anew(root: Path, offer: Callable[[bytes], list[Any]]) -> None:
     story(root).run(offer(make_tar(MODULES)), KERNEL, BEFORE)
-    other = Switchover(InstanceState("99", str(root / "var")), "b", str(root), str(root.parent / "devices"))
+    other = Switchover(
+        InstanceState("99", str(root / "var")), "b", root=str(root), devices=str(root.parent / "devices")
+    )
     assert other.earlier == {}
 
 
