@@ -27,6 +27,12 @@ class InteropResult:
         (cell,) = self.document["cells"]
         return [check for point in cell["points"] for stage in point["stages"] for check in stage["checks"]]
 
+    def evidence(self, name: str) -> str:
+        """The text of a piece of evidence. Raises ``StopIteration`` for a name that is not there."""
+        lines = (self.folder / "journal.jsonl").read_text("utf-8").splitlines()
+        event = next(one for one in map(json.loads, lines) if one["event"] == "evidence" and one["name"] == name)
+        return (self.folder / "evidence" / event["sha256"]).read_text("utf-8")
+
     def explain(self) -> str:
         """Everything that is not a pass, for assertion messages."""
         lines = [self.output[-3000:]]
@@ -37,13 +43,15 @@ class InteropResult:
 
 
 def run_interop(
-    src: str, dst: str, results: Path, faults: Sequence[str] = (), *, limit_s: float = 600
+    src: str, dst: str, results: Path, faults: Sequence[str] = (), *, image: str | None = None, limit_s: float = 600
 ) -> InteropResult:
     """One whole run; the output is kept for the assertion message."""
     argv = [sys.executable, "-m", "pytest", "--pyargs", "interop_tests.test_golden_flow", "-p", "no:cacheprovider"]
     argv += ["--src", src, "--dst", dst, "--results", str(results)]
     for fault in faults:
         argv += ["--fault", fault]
+    if image is not None:
+        argv += ["--image", image]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=limit_s, check=False)
     output = done.stdout + done.stderr
     written = results / "latest" / "results.json"

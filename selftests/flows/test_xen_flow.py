@@ -1,4 +1,4 @@
-"""The main job onto a real Xen: paravirtual guests, booted by pvgrub from VHDs, from the private cloud."""
+"""The main job onto a real Xen: paravirtual guests, booted by pvgrub from VHDs; and fully virtual ones."""
 
 from __future__ import annotations
 
@@ -16,14 +16,46 @@ pytestmark = pytest.mark.qemu
 NOT_ON_PV = {"AU-1", "BT-8"}
 """Launched with a password only; no SMBIOS on PV."""
 LIMIT_S = 1500
+HVM_LIMIT_S = 3000
+EMULATED = "golden-pocket-emulated"
+"""The image that lacks Xen's drivers."""
+
+
+def require_memory_for(cloud: str) -> None:
+    try:
+        memory.require(profile.find(cloud).guest.memory_mib_max)
+    except XenHostError as error:
+        pytest.skip(str(error))
 
 
 def test_private_to_public_is_certified_on_a_real_xen(tmp_path: Path) -> None:
-    try:
-        memory.require(profile.find("public").guest.memory_mib_max)
-    except XenHostError as error:
-        pytest.skip(str(error))
+    require_memory_for("public")
     result = run_interop("private", "public", tmp_path, limit_s=LIMIT_S)
     assert result.exit_code == 0, result.explain()
     assert result.by_outcome("not-applicable") <= NOT_ON_PV, result.explain()
     assert "real, in QEMU" in (result.folder / "matrix.md").read_text("utf-8")
+
+
+@pytest.mark.nightly
+def test_a_fully_virtual_guest_fetches_xens_drivers_and_ends_on_paravirtual_devices(tmp_path: Path) -> None:
+    require_memory_for("public-hvm")
+    result = run_interop("private", "public-hvm", tmp_path, image=EMULATED, limit_s=HVM_LIMIT_S)
+    assert result.exit_code == 0, result.explain()
+    assert result.by_outcome("pass") == {one["id"] for one in result.checks()} - {"AU-1"}, result.explain()
+    before, after = result.evidence("devices.txt").split("after the reboot")
+    for driver in ("ata_piix", "8139cp", "e1000"):
+        assert driver in before
+        assert driver not in after
+    assert "vbd" in after
+    assert after.count("vif  up") == 2
+
+
+@pytest.mark.nightly
+def test_a_corrupt_bundle_is_reported_and_its_guest_stays_reachable(tmp_path: Path) -> None:
+    require_memory_for("public-hvm")
+    result = run_interop(
+        "private", "public-hvm", tmp_path, ["public-hvm:bad_bundle"], image=EMULATED, limit_s=HVM_LIMIT_S
+    )
+    assert result.by_outcome("fail") == {"PV-1", "PV-2"}, result.explain()
+    assert {"AU-5", "UD-2", "AP-1"} <= result.by_outcome("pass"), result.explain()
+    assert "sha256" in result.evidence("devices.txt")
