@@ -31,7 +31,7 @@ class InteropResult:
         """The text of a piece of evidence. Raises ``StopIteration`` for a name that is not there."""
         lines = (self.folder / "journal.jsonl").read_text("utf-8").splitlines()
         event = next(one for one in map(json.loads, lines) if one["event"] == "evidence" and one["name"] == name)
-        return (self.folder / "evidence" / event["sha256"]).read_text("utf-8")
+        return (self.folder / "evidence" / str(event["sha256"])).read_text("utf-8")
 
     def explain(self) -> str:
         """Everything that is not a pass, for assertion messages."""
