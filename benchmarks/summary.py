@@ -43,13 +43,13 @@ class Measurement:
         return document
 
 
-def _span(values: Sequence[float], digits: int = 2) -> str:
+def span(values: Sequence[float], digits: int = 2) -> str:
     """Median and range: ``12.30 (12.10-12.90)``."""
     middle = f"{statistics.median(values):.{digits}f}"
     return middle if len(values) == 1 else f"{middle} ({min(values):.{digits}f}-{max(values):.{digits}f})"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     rule = ["---", *("---:" for _ in head[1:])]
     return ["", *(f"| {' | '.join(row)} |" for row in (head, rule, *rows))]
 
@@ -70,22 +70,22 @@ def to_markdown(found: Measurement) -> str:
 def _ratio(found: Measurement) -> list[str]:
     flows, totals = found.flows, [work.total_s for work in found.works]
     rows = [
-        ("the story, first stage to last", _span([flow.cell_s for flow in flows])),
-        ("the unavoidable work, alone", _span(totals)),
-        (f"**ratio (aim {AIM_RATIO})**", f"**{_span(found.ratios)}**"),
-        ("start: suite, both clouds (warm cache)", _span([flow.start_s for flow in flows])),
-        ("end: reports, clouds stopped", _span([flow.end_s for flow in flows])),
-        ("wall time of the whole command", _span([flow.wall_s for flow in flows])),
-        ("whole command over unavoidable work", _span([f.wall_s / t for f, t in zip(flows, totals, strict=True)])),
+        ("the story, first stage to last", span([flow.cell_s for flow in flows])),
+        ("the unavoidable work, alone", span(totals)),
+        (f"**ratio (aim {AIM_RATIO})**", f"**{span(found.ratios)}**"),
+        ("start: suite, both clouds (warm cache)", span([flow.start_s for flow in flows])),
+        ("end: reports, clouds stopped", span([flow.end_s for flow in flows])),
+        ("wall time of the whole command", span([flow.wall_s for flow in flows])),
+        ("whole command over unavoidable work", span([f.wall_s / t for f, t in zip(flows, totals, strict=True)])),
     ]
-    return ["", "## The flow beside what it cannot avoid", *_table(("", "seconds"), rows)]
+    return ["", "## The flow beside what it cannot avoid", *table(("", "seconds"), rows)]
 
 
 def _unavoidable(works: Sequence[Work]) -> list[str]:
-    rows = [(name, _span([work.counted[name] for work in works])) for name in works[0].counted]
-    rows.append(("**sum**", f"**{_span([work.total_s for work in works])}**"))
-    rows += [(f"{name} (not counted)", _span([work.beside[name] for work in works])) for name in works[0].beside]
-    return ["", "## The unavoidable work", *_table(("part", "seconds"), rows)]
+    rows = [(name, span([work.counted[name] for work in works])) for name in works[0].counted]
+    rows.append(("**sum**", f"**{span([work.total_s for work in works])}**"))
+    rows += [(f"{name} (not counted)", span([work.beside[name] for work in works])) for name in works[0].beside]
+    return ["", "## The unavoidable work", *table(("part", "seconds"), rows)]
 
 
 def _stages(found: Measurement) -> list[str]:
@@ -101,14 +101,14 @@ def _stages(found: Measurement) -> list[str]:
         took = [flow.stages[stage] for flow in flows]
         bare = [sum(work.counted[part] for part in parts.get(stage, ())) for work in works]
         over = [a - b for a, b in zip(took, bare, strict=True)]
-        rows.append((stage, _span(took), f"{statistics.median(bare):.2f}", f"{statistics.median(over):.2f}"))
-    return ["", "## By stage", *_table(("stage", "seconds", "of it unavoidable", "over"), rows)]
+        rows.append((stage, span(took), f"{statistics.median(bare):.2f}", f"{statistics.median(over):.2f}"))
+    return ["", "## By stage", *table(("stage", "seconds", "of it unavoidable", "over"), rows)]
 
 
 def _steps(flows: Sequence[Flow]) -> list[str]:
     names = [name for name in flows[0].steps if all(name in flow.steps for flow in flows)]
-    rows = [(name, _span([flow.steps[name] for flow in flows])) for name in names]
-    return ["", "## By step, as the flow told them", *_table(("step", "seconds"), rows)]
+    rows = [(name, span([flow.steps[name] for flow in flows])) for name in names]
+    return ["", "## By step, as the flow told them", *table(("step", "seconds"), rows)]
 
 
 def _profile(work: Work | None) -> list[str]:
@@ -125,8 +125,8 @@ def _profile(work: Work | None) -> list[str]:
         "## Where a bare boot's time goes",
         "",
         "One sampled boot each: what the virtual CPU was running, in seconds; then what the console said, and when.",
-        *_table(("boot", *PROFILE_ORDER, "to SSH"), rows),
-        *_table(("boot", *heads), marks),
+        *table(("boot", *PROFILE_ORDER, "to SSH"), rows),
+        *table(("boot", *heads), marks),
     ]
 
 
@@ -143,5 +143,5 @@ def _memory(found: Measurement) -> list[str]:
         f"## Peak resident memory, MiB (aim {AIM_MIB} for the suite and for each cloud)",
         "",
         f"Peak is VmHWM. The second column moves a sparse 2 GiB image with 300 MiB of data, and boots nothing{took}.",
-        *_table(("process", "golden flow", "2 GiB image"), rows),
+        *table(("process", "golden flow", "2 GiB image"), rows),
     ]
