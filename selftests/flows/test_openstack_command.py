@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
+
+from selftests.flows.openstack_clouds import clouds_up, command
 
 pytestmark = pytest.mark.qemu
 
 CONSOLE_TIMEOUT_S = 90.0
 
 
-def command(*argv: str, env: Mapping[str, str]) -> str:
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, f"{argv}: {done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Both clouds up; the environment in which `openstack` finds them."""
-    state = tmp_path_factory.mktemp("state")
-    env = {**os.environ, "XDG_STATE_HOME": str(state), "COLUMNS": "200"}
-    try:
-        told = command("golden-flows", "clouds", "up", "private", "public-lite", env=env)
-        export = next(line for line in told.splitlines() if line.startswith("export "))
-        name, value = export.removeprefix("export ").split("=", 1)
-        yield {**env, name: value}
-    finally:
-        command("golden-flows", "clouds", "down", env=env)
-    assert not list(Path(state).glob("golden-flows/clouds/*/"))
+    with clouds_up(tmp_path_factory.mktemp("state"), "private", "public-lite") as env:
+        yield env
 
 
 @pytest.mark.parametrize("cloud", ["private", "public-lite"])
