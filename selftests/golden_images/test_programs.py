@@ -1,0 +1,26 @@
+"""Programs that fail while an image is built: one message that names the thing."""
+
+from __future__ import annotations
+
+import pytest
+from golden_images.errors import ImageBuildError
+from golden_images.programs import run
+
+APT = "echo 'uri of all that is well'; echo 'E: Unable to locate package xen-utils-4.17' >&2; exit 100"
+
+
+def test_a_package_that_the_archive_lacks_is_named_without_those_that_it_has() -> None:
+    with pytest.raises(ImageBuildError) as caught:
+        run(["sh", "-c", APT])
+    assert caught.value.what == "sh ended with 100: E: Unable to locate package xen-utils-4.17"
+
+
+def test_a_program_that_complains_on_its_output_is_quoted() -> None:
+    with pytest.raises(ImageBuildError, match=r"^sh ended with 1: what is wrong"):
+        run(["sh", "-c", "echo what is wrong; exit 1"])
+
+
+@pytest.mark.parametrize("to", [">&1", ">&2"])
+def test_a_full_disk_is_told_as_one(to: str) -> None:
+    with pytest.raises(ImageBuildError, match="no space left while building"):
+        run(["sh", "-c", f"echo 'x: No space left on device' {to}; echo noise >&2; exit 1"])
