@@ -98,3 +98,21 @@ def test_the_kernels_route_table_is_read() -> None:
         {"family": 4, "destination": "default", "gateway": "10.0.0.1", "interface": "eth0"},
         {"family": 4, "destination": "10.0.0.0/24", "gateway": None, "interface": "eth0"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("network_data", "wanted"),
+    [
+        (None, True),
+        ({}, True),
+        ({"links": [LINK], "networks": [STATIC]}, False),
+        ({"links": [LINK], "networks": [{**STATIC, "type": "ipv4_dhcp"}]}, True),
+    ],
+    ids=["no document", "an empty one, as a drive has that tells of no NIC", "static alone", "DHCP"],
+)
+def test_a_lease_is_waited_for_unless_every_nic_is_told_its_address(network_data: object, wanted: bool) -> None:
+    assert network.wants_dhcp(network_data) is wanted
+
+
+def test_no_nic_can_have_a_lease() -> None:
+    assert not dhcp.wait_for_lease([], 30.0)
