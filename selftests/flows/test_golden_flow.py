@@ -105,13 +105,16 @@ FLOWS = (
         (fault("public-lite:pw_ignored", "AU-5"), fault("public-lite:iid_changes", "UD-3")),
         blocked=frozenset({"BT-5", "PV-2", "PV-5", "N1-4", "AU-9", "AP-2"}),
     ),
-    # Each of them breaks another part of what only a real Xen has.
+    # On a real Xen; each breaks another part.
     Flow(
         (
             fault("public:xs_500", "N2-11"),
             fault("public:xs_gw6_key", "N2-12"),
             fault("public:xs_no_pv", "PV-4"),
             fault("public:xs_kdf", "AU-9"),
+            fault("public:vhd_align", "CV-3 CV-4"),
+            fault("public:hvc0_getty", "BT-5"),
+            fault("public:acpi_off", "PV-5"),
         ),
         dst="public",
     ),
