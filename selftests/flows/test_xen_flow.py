@@ -51,12 +51,16 @@ def test_a_fully_virtual_guest_fetches_xens_drivers_and_ends_on_paravirtual_devi
 
 
 @pytest.mark.nightly
-def test_a_corrupt_bundle_is_reported_and_its_guest_stays_reachable(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "told"), [("damaged", "sha256 of the bundle is not"), ("other_kernel", "bundles are for kernel")]
+)
+def test_a_bundle_that_cannot_be_used_is_reported_and_its_guest_stays_reachable(
+    tmp_path: Path, fault: str, told: str
+) -> None:
     require_memory_for("public-hvm")
-    result = run_interop(
-        "private", "public-hvm", tmp_path, ["public-hvm:bad_bundle"], image=EMULATED, limit_s=HVM_LIMIT_S
-    )
+    faults = [f"public-hvm:bad_bundle={fault}"]
+    result = run_interop("private", "public-hvm", tmp_path, faults, image=EMULATED, limit_s=HVM_LIMIT_S)
     # PV-4: a NIC that stays emulated is never connected in the host's eyes.
     assert result.by_outcome("fail") == {"PV-1", "PV-2", "PV-4"}, result.explain()
     assert {"AU-5", "UD-2", "AP-1"} <= result.by_outcome("pass"), result.explain()
-    assert "sha256" in result.evidence("devices.txt")
+    assert told in result.evidence("devices.txt")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from golden_images.manifest import DriverBundle, GoldenImage
 from refclouds.assembly import driver_index, offered_bundles
+from refclouds.faults import Faults
 
 
 def make_image(name: str, *platforms: str) -> GoldenImage:
@@ -33,6 +34,11 @@ def test_the_index_names_kernel_platform_and_address() -> None:
         "sha256": "one",
         "modules": ["module"],
     }
+
+
+def test_a_bundle_can_be_for_another_kernel() -> None:
+    (entry,) = driver_index([make_image("one", "xen")], Faults.parse(["bad_bundle=other_kernel"], "xen:hvm"))
+    assert entry["kernel"] == "6.1-other"
 
 
 def test_without_images_nothing_is_offered() -> None:
