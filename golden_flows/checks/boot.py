@@ -25,8 +25,18 @@ NO_ROOT = (
 )
 """Said by boot loaders, kernels and initramfs that will not go on."""
 
-NO_DISK = (r"No bootable device", r"Boot failed", r"Operating System not found", r"not a bootable disk")
-"""Said by firmware of each device it tries, so it counts only where the guest never came up in the end."""
+NO_DISK = (
+    r"No bootable device",
+    r"Boot failed",
+    r"Operating System not found",
+    r"not a bootable disk",
+    r"error: no such device",
+    r"^grub>",
+)
+"""Said by firmware and GRUB of each device they try, so it counts only where the guest never came up in the end.
+
+GRUB without a configuration (Xen's pvgrub on a disk that it cannot read) asks somebody for commands.
+"""
 
 STABLE_ROOT = re.compile(r"(UUID|LABEL|PARTUUID|PARTLABEL)=|/dev/disk/by-(uuid|label|partuuid|partlabel)/|/dev/mapper/")
 """by-id and by-path name the bus of one hypervisor; LVM names travel with the disk."""

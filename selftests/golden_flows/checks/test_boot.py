@@ -68,6 +68,26 @@ def test_firmware_that_tries_the_optical_drive_first_is_no_failed_boot() -> None
     assert failing(with_boot(console=console)) == set()
 
 
+PVGRUB_ASKS = """\
+\x1b[30m\x1b[47mWelcome to GRUB!
+
+\x1b[37m\x1b[40merror: no such device: /boot/grub/grub.cfg.
+\x1b[H\x1b[J\x1b[1;1H\x1b[2;24HGNU GRUB  version 2.06-13+deb12u2
+
+   Minimal BASH-like line editing is supported. For the first word, TAB
+grub> """
+"""Of Xen's pvgrub on a disk without a partition table, as seen."""
+
+
+@pytest.mark.parametrize("console", [PVGRUB_ASKS, "Welcome to GRUB!\n\ngrub> "], ids=["whole", "the prompt alone"])
+def test_a_boot_loader_that_asks_for_commands_is_a_failed_boot(console: str) -> None:
+    assert failing(with_boot(report=None, console=console)) == {"BT-1", "BT-2"}
+
+
+def test_a_device_that_grub_tried_before_the_right_one_is_no_failed_boot() -> None:
+    assert failing(with_boot(console="error: no such device: fd0.\nLinux version\n@ICT1 x\n")) == set()
+
+
 def test_a_console_full_of_panics_is_told_in_a_few_findings() -> None:
     console = "@ICT1\n" + "\n".join(f"Kernel panic {at}" for at in range(1000))
     found = said("BT-2", with_boot(console=console))
