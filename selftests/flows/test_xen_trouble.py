@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import shutil
 import struct
 import subprocess
@@ -24,6 +26,10 @@ pytestmark = pytest.mark.qemu
 
 CLOUD = "public"
 SEEN_TIMEOUT_S = 240.0
+HVM_TIMEOUT_S = 1200.0
+BLOCK_BYTES = 4096
+KEPT_BACK_BYTES = 4 << 20
+"""What ext4 keeps from everybody on a disk of this size (2 % of it)."""
 
 
 def host_process(state: Path) -> psutil.Process:
@@ -74,6 +80,13 @@ def test_guests_of_a_host_that_dies_are_in_error_and_the_next_one_gets_a_new_hos
     assert openstack(*create("next"), "--wait")["status"] == "ACTIVE"
 
 
+def debugfs(image: Path, *requests: str) -> str:
+    """Change the file system of a golden image without mounting it; what was printed."""
+    script = "".join(f"{one}\n" for one in requests)
+    argv = ["debugfs", "-w", "-f", "-", f"{image}?offset={1 << 20}"]
+    return subprocess.run(argv, input=script, text=True, check=True, capture_output=True).stdout
+
+
 def packed_with_lz4(kernel: bytes) -> bytes:
     """A bzImage of the same kernel, its payload an LZ4 stream (of literals only), as Debian's cloud kernels are packed.
 
@@ -98,18 +111,55 @@ def test_a_kernel_that_pvgrub_cannot_load_ends_in_error_that_names_its_form(
     golden = golden_images.ensure("pocket", platformdirs.user_cache_path("golden-flows"), lambda line: None)
     image, kernel, config = (tmp_path / name for name in ("image.raw", "vmlinuz", "grub.cfg"))
     shutil.copyfile(golden.image, image)
-
-    def debugfs(*requests: str) -> None:
-        script = "".join(f"{one}\n" for one in requests)
-        argv = ["debugfs", "-w", "-f", "-", f"{image}?offset={1 << 20}"]
-        subprocess.run(argv, input=script, text=True, check=True, capture_output=True)
-
-    debugfs(f"dump /boot/vmlinuz {kernel}")
+    debugfs(image, f"dump /boot/vmlinuz {kernel}")
     kernel.write_bytes(packed_with_lz4(kernel.read_bytes()))
     config.write_text("set timeout=0\nmenuentry x {\nlinux /boot/vmlinuz-lz4 quiet\ninitrd /boot/initrd.img\n}\n")
-    debugfs("rm /boot/grub/grub.cfg", "cd /boot", f"write {kernel} vmlinuz-lz4", "cd grub", f"write {config} grub.cfg")
+    debugfs(
+        image,
+        "rm /boot/grub/grub.cfg",
+        "cd /boot",
+        f"write {kernel} vmlinuz-lz4",
+        "cd grub",
+        f"write {config} grub.cfg",
+    )
     openstack("image", "create", "--disk-format", "raw", "--container-format", "bare", "--file", str(image), "lz4")
     openstack(*create("cannot-load", "lz4"))
     fault = wait_for_error(openstack, "cannot-load")
     assert "/boot/vmlinuz-lz4" in fault
     assert "the file is a bzImage packed with LZ4; pvgrub needs an ELF kernel" in fault
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    ("left_bytes", "told"),
+    [
+        (2 << 20, "guest-agent: drivers failed the disk is full"),
+        (-2 << 20, "guest-agent: state failed nothing can be kept"),
+    ],
+    ids=["too little for drivers", "nothing left"],
+)
+def test_a_full_disk_takes_no_drivers_and_says_so_and_its_guest_comes_up_all_the_same(
+    tmp_path: Path, left_bytes: int, told: str
+) -> None:
+    cloud = "public-hvm"
+    require_memory_for(cloud)
+    golden = golden_images.ensure("pocket-emulated", platformdirs.user_cache_path("golden-flows"), lambda line: None)
+    image, filler = tmp_path / "image.raw", tmp_path / "filler"
+    shutil.copyfile(golden.image, image)
+    (free,) = re.findall(r"^Free blocks:\s+(\d+)", debugfs(image, "stats -h"), re.MULTILINE)
+    filler.write_bytes(b"\xa5" * (int(free) * BLOCK_BYTES - KEPT_BACK_BYTES - left_bytes))
+    debugfs(image, f"write {filler} filler")
+    with clouds_up(tmp_path / "state", cloud) as env:
+
+        def openstack(*argv: str) -> str:
+            return command("openstack", "--os-cloud", cloud, *argv, env=env)
+
+        openstack("image", "create", "--disk-format", "raw", "--file", str(image), "full")
+        openstack(*create("full", "full"))
+        deadline, console = time.monotonic() + HVM_TIMEOUT_S, ""
+        while "guest: ssh started" not in console:
+            assert time.monotonic() < deadline, console
+            time.sleep(5)
+            with contextlib.suppress(AssertionError):  # 409 while the server is in BUILD
+                console = openstack("console", "log", "show", "full")
+    assert told in console, [line for line in console.splitlines() if line.startswith("guest-agent:")]
