@@ -24,6 +24,7 @@ from golden_flows.clouds.cloud import Cloud, connect
 from golden_flows.clouds.config import load_clouds
 from golden_flows.journal import Journal
 from golden_flows.ledger import Ledger
+from golden_flows.shims import export as shims
 from golden_flows.waiting import Deadline
 
 SIZE_MIB = 2048
@@ -96,7 +97,11 @@ def _move(home: Cloud, abroad: Cloud, image: Path, spool: Path, deadline: Deadli
     planted = home.import_image(name="big", source=image, size_bytes=size, properties={}, deadline=deadline)
     if planted.image_id is None or planted.final_status != "active":
         raise RuntimeError(f"the private cloud did not take the image: {planted.message}")
-    _, transfer, imported = mover.move(home, planted.image_id, abroad, name="big-moved", spool=spool, deadline=deadline)
+    spooled = mover.export_to_spool(home, planted.image_id, spool, deadline=deadline)
+    if make_raw := shims.find(spooled.facts):  # stored as qcow2, and no snapshot
+        spooled = shims.to_raw(spooled, make_raw)
+    transfer, imported = mover.import_from_spool(spooled, abroad, name="big-moved", deadline=deadline)
+    spool.unlink()
     if imported.final_status != "active" or transfer.moved_bytes != size:
         raise RuntimeError(f"the public cloud did not take the image: {imported.message}")
 

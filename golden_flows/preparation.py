@@ -34,6 +34,8 @@ class Asked:
     dst: Sequence[str]
     image: str | None = None
     """Glance name (or id) that Anne's instance starts from on the sources; None: what each profile names."""
+    shims: bool = True
+    """Whether shims of ours may supply what a cloud lacks; their use is always shown."""
     faults: Sequence[str] = ()
     """``CLOUD:FAULT[=VALUE]``."""
     results_root: Path = Path("interop-results")
@@ -115,7 +117,9 @@ def prepare(asked: Asked, say: Say) -> PreparedRun:
             )
         plan = Plan(cells, tuple(one.id for one in guideline.requirements if one.id in checks), guideline.version)
         files = tuple(cloud.clouds_yaml for cloud in started)
-        context = RunContext(workspace.run_id, workspace.results, workspace.scratch, plan, files, asked.image)
+        context = RunContext(
+            workspace.run_id, workspace.results, workspace.scratch, plan, files, asked.image, asked.shims
+        )
         session = Session.open(context, guideline, checks)
         _write_beginning(session, asked)
         for cloud in started:
@@ -188,6 +192,7 @@ def _write_beginning(session: Session, asked: Asked) -> None:
             f"--src={','.join(asked.src)}",
             f"--dst={','.join(asked.dst)}",
             *([f"--image={asked.image}"] if asked.image else []),
+            *([] if asked.shims else ["--no-shims"]),
         ],
     )
     for name, config in session.configs.items():

@@ -53,6 +53,8 @@ class RunContext:
     """Files of reference clouds; the user's own clouds.yaml is found as openstacksdk finds it."""
     image: str | None = None
     """What Anne's instance starts from on the sources, instead of what their profiles name."""
+    shims: bool = True
+    """Whether a shim of ours may supply what a cloud lacks."""
 
     def dumps(self) -> str:
         return json.dumps(
@@ -63,6 +65,7 @@ class RunContext:
                 "plan": asdict(self.plan),
                 "clouds_yaml": [str(path) for path in self.clouds_yaml],
                 "image": self.image,
+                "shims": self.shims,
             }
         )
 
@@ -77,6 +80,7 @@ class RunContext:
             Plan(tuple(Pair(**cell) for cell in plan["cells"]), tuple(plan["checks"]), plan["guideline"]),
             tuple(Path(path) for path in document["clouds_yaml"]),
             document["image"],
+            document["shims"],
         )
 
 
@@ -145,6 +149,7 @@ class Session:
                 journal=self.journal,
                 scratch=self.scratch,
                 run_id=self.context.run_id,
+                shims=self.context.shims,
             )
             self._flows[pair] = GoldenFlow(Anne(setting, source), self.journal)
         return self._flows[pair]

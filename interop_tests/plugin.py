@@ -30,6 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="image on the source that Anne's instance starts from (default: 'interop: image:' of each source)",
     )
     group.addoption(
+        "--no-shims",
+        action="store_true",
+        help="judge what works natively only: supply nothing that a cloud lacks (by default a shim does, and is shown)",
+    )
+    group.addoption(
         "--fault",
         action="append",
         default=[],

@@ -87,6 +87,7 @@ class InteropRun:
             src,
             dst,
             image=option("--image"),
+            shims=not option("--no-shims"),
             faults=tuple(option("--fault")),
             results_root=Path(option("--results")),
             guideline=option("--guideline"),

@@ -93,8 +93,8 @@ def _shimmed(export: ExportFacts, shim: ShimFacts) -> Said:
     found = f"{export.disk_format}/{export.container_format}"
     if not shim.error:
         return WithShim(shim.name, f"{_image(export)} is {found}; the shim made RAW of it: {'; '.join(shim.chain)}")
-    remedy = "export the snapshot anew; on XenServer look at the chain with vhd-util check"
-    return (Finding(f"{_image(export)}, {found}", "a chain of VHDs that can be read", shim.error, remedy),)
+    remedy = "export the snapshot anew, flat; on XenServer look at the chain with vhd-util check"
+    return (Finding(f"{_image(export)}, {found}", f"a whole disk, for shim {shim.name}", shim.error, remedy),)
 
 
 def _image(export: ExportFacts) -> str:

@@ -6,6 +6,8 @@ would open that file (CVE-2024-32498 and its family). The format is always state
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import struct
 import subprocess
@@ -22,6 +24,8 @@ from golden_flows.model.facts import ConversionFacts, ExportFacts
 MEMORY_LIMIT_BYTES = 2 * 1024**3
 CPU_LIMIT_S = 600
 SECTOR_BYTES = 512
+READABLE = ("qcow2", "vhd")
+"""Glance's words for the formats that are expanded here, besides RAW."""
 _QCOW2_DATA_FILE = 1 << 2
 _VHD_DIFFERENCING = 4
 _CHS_CREATORS = (b"vpc ", b"vs  ")
@@ -41,6 +45,10 @@ class _Refused(Exception):
     """The image is one that we do not hand to qemu-img; the text says why."""
 
 
+class NotConvertible(Exception):
+    """Why no RAW disk can be made of an image; it is the image's fault."""
+
+
 def expand(path: Path, disk_format: str, out_dir: Path, *, original_bytes: int, timeout_s: float = 120.0) -> Expansion:
     """Expand ``path`` (Glance's word for its format: ``vhd``, ``qcow2``, ``raw``) and hash it as RAW.
 
@@ -48,31 +56,44 @@ def expand(path: Path, disk_format: str, out_dir: Path, *, original_bytes: int, 
     image itself is in ``error``.
     """
     began_s = time.monotonic()
-
-    def failed(error: str) -> Expansion:
-        return Expansion(None, None, None, error, time.monotonic() - began_s)
-
     if disk_format == "raw":
         return _measure(path, original_bytes, began_s)
+    limit_bytes = 2 * original_bytes + 1024**3
+    try:
+        layout = _checked_layout(path, disk_format, limit_bytes)
+        with tempfile.TemporaryDirectory(prefix="expand-", dir=out_dir) as empty:
+            raw = Path(empty) / "expanded.raw"
+            _convert(path, layout, raw, limit_bytes, timeout_s)
+            return _measure(raw, original_bytes, began_s)
+    except NotConvertible as error:
+        return Expansion(None, None, None, str(error), time.monotonic() - began_s)
+
+
+def write_raw(path: Path, disk_format: str, raw: Path, *, limit_bytes: int, timeout_s: float) -> None:
+    """Write the disk that ``path`` holds to the new file ``raw``; its folder should hold nothing else.
+
+    ``limit_bytes`` is the largest disk that is taken. Raises ``NotConvertible`` for what is wrong with the image,
+    ``MissingProgram`` without qemu-img, ``InteropError`` where this machine has no room.
+    """
+    _convert(path, _checked_layout(path, disk_format, limit_bytes), raw, limit_bytes, timeout_s)
+
+
+def _checked_layout(path: Path, disk_format: str, limit_bytes: int) -> _Layout:
     try:
         layout = read_layout(path, disk_format)
     except (_Refused, struct.error) as refused:
-        return failed(f"not expanded: {refused}")
+        raise NotConvertible(f"not expanded: {refused}") from refused
     except OSError as error:
         raise InteropError(f"cannot read {path}: {error.strerror}") from error
-    limit_bytes = 2 * original_bytes + 1024**3
     if layout.virtual_bytes > limit_bytes:
-        return failed(
-            f"not expanded: its header claims {layout.virtual_bytes} bytes, the original has {original_bytes}"
+        raise NotConvertible(
+            f"not expanded: its header claims {layout.virtual_bytes} bytes, at most {limit_bytes} are taken"
         )
-    with tempfile.TemporaryDirectory(prefix="expand-", dir=out_dir) as empty:
-        raw = Path(empty) / "expanded.raw"
-        complaint = _convert(path, layout, raw, limit_bytes, timeout_s)
-        return failed(complaint) if complaint else _measure(raw, original_bytes, began_s)
+    return layout
 
 
-def _convert(path: Path, layout: _Layout, raw: Path, limit_bytes: int, timeout_s: float) -> str:
-    """Run qemu-img under limits; what it complained of, or nothing."""
+def _convert(path: Path, layout: _Layout, raw: Path, limit_bytes: int, timeout_s: float) -> None:
+    """Run qemu-img under limits. Raises ``NotConvertible`` with what it complained of."""
     programs = {program: shutil.which(program) for program in ("qemu-img", "prlimit")}
     for program, package in (("qemu-img", "qemu-utils"), ("prlimit", "util-linux")):
         if programs[program] is None:
@@ -94,12 +115,14 @@ def _convert(path: Path, layout: _Layout, raw: Path, limit_bytes: int, timeout_s
             timeout=timeout_s,
             check=False,
         )
-    except subprocess.TimeoutExpired:
-        return f"qemu-img took longer than {timeout_s:.0f} s"
+    except subprocess.TimeoutExpired as error:
+        raise NotConvertible(f"qemu-img took longer than {timeout_s:.0f} s") from error
     if done.returncode:
-        complaint = shorten(done.stderr.decode("utf-8", "replace").replace(str(path.resolve()), path.name), 300)
-        return f"qemu-img: {complaint or f'exit code {done.returncode}'}"
-    return ""
+        told = done.stderr.decode("utf-8", "replace")
+        if os.strerror(errno.ENOSPC) in told:  # in C, as LC_ALL says
+            raise InteropError(f"no room to expand {path} in {raw.parent}", "free some space in the scratch folder")
+        complaint = shorten(told.replace(str(path.resolve()), path.name), 300)
+        raise NotConvertible(f"qemu-img: {complaint or f'exit code {done.returncode}'}")
 
 
 def _measure(raw: Path, original_bytes: int, began_s: float) -> Expansion:

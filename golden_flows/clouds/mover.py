@@ -75,25 +75,3 @@ def import_from_spool(
         rss_peak_bytes=max(peaks, default=None),
     )
     return transferred, imported
-
-
-def move(
-    source: Cloud,
-    image_id: str,
-    destination: Cloud,
-    *,
-    name: str,
-    spool: Path,
-    properties: Mapping[str, str] | None = None,
-    deadline: Deadline,
-    progress: Progress | None = None,
-) -> tuple[ExportFacts, TransferFacts, ImportFacts]:
-    """Out and in; the spool is removed."""
-    try:
-        spooled = export_to_spool(source, image_id, spool, deadline=deadline, progress=progress)
-        transferred, imported = import_from_spool(
-            spooled, destination, name=name, properties=properties, deadline=deadline, progress=progress
-        )
-    finally:
-        spool.unlink(missing_ok=True)
-    return spooled.facts, transferred, imported

@@ -13,7 +13,7 @@ from golden_flows.flows.setting import SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Sett
 from golden_flows.flows.story import PAYLOAD_PATH, user_data_at_home
 from golden_flows.guests.ssh import KeyPair
 from golden_flows.model.facts import BootFacts, ExportFacts
-from golden_flows.shims import tgz_vhd_to_raw
+from golden_flows.shims import export as shims
 from golden_flows.waiting import Deadline
 
 
@@ -41,11 +41,13 @@ def bring_out(at: Setting, source: SourceImage, record: Record, key: KeyPair) ->
     record.say(f"exporting from {home.name}")
     spool = at.scratch / f"{home.name}.raw"
     spooled = mover.export_to_spool(home, image_id, spool, deadline=deadline, progress=record.progress("exported"))
-    if tgz_vhd_to_raw.applies(spooled.facts):
-        record.say(f"the export is XenServer's archive: shim {tgz_vhd_to_raw.NAME} turns it into RAW")
-        spooled = tgz_vhd_to_raw.apply(spooled)
+    make_raw = shims.find(spooled.facts) if at.shims else None
+    if make_raw is not None:
+        told = f"{spooled.facts.disk_format}/{spooled.facts.container_format}"
+        record.say(f"the export is {told}, not RAW: a shim turns it into RAW")
+        spooled = shims.to_raw(spooled, make_raw)
         if spooled.facts.shim:
-            record.keep("export.chain.txt", "\n".join(spooled.facts.shim.chain), f"{home.name} exported archive")
+            record.keep("export.chain.txt", "\n".join(spooled.facts.shim.chain), f"{home.name} export, before the shim")
     source.spooled = spooled
 
 

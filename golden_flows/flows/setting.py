@@ -28,6 +28,8 @@ class Setting:
     journal: Journal
     scratch: Path
     run_id: str
+    shims: bool = True
+    """Whether a shim of ours may supply what a cloud lacks."""
 
     @property
     def clouds(self) -> tuple[Cloud, ...]:

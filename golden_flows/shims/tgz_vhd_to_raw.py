@@ -6,17 +6,11 @@ cell that needed this says so: its pass carries ``shim=tgz-vhd-to-raw``.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
-from golden_flows.clouds import memory
 from golden_flows.clouds.digests import Digests
-from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.sparse import SparseWriter
-from golden_flows.errors import InteropError
 from golden_flows.model.facts import ExportFacts, ShimFacts
 from golden_flows.shims import vhd_chain, xenserver_archive
 from golden_flows.shims.vhd_chain import BadChain
@@ -32,36 +26,8 @@ def applies(export: ExportFacts) -> bool:
     return is_whole and labels == ("raw", "vhd", "ovf")
 
 
-def apply(spooled: Spooled) -> Spooled:
-    """The same export with its RAW disk in the spool's place; what is wrong with the archive is in ``facts.shim``.
-
-    Raises ``InteropError`` when this machine has no room for it.
-    """
-    before, began_s = memory.reset_peak(), time.monotonic()
-    raw = spooled.path.with_name(f"{spooled.path.name}.shim")
-    folder = Path(tempfile.mkdtemp(prefix="archive-", dir=spooled.path.parent))
-    try:
-        facts = _to_raw(spooled.path, folder, raw)
-    except OSError as error:
-        raise InteropError(
-            f"cannot unpack {spooled.path}: {error.strerror}", "free some space in the scratch folder"
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    if not facts.error:
-        raw.replace(spooled.path)
-    peaks = [one for one in (spooled.rss_peak_bytes, memory.peak_bytes()) if one is not None]
-    lows = [one for one in (spooled.rss_before_bytes, before) if one is not None]
-    return replace(
-        spooled,
-        facts=replace(spooled.facts, shim=facts),
-        seconds=spooled.seconds + time.monotonic() - began_s,
-        rss_before_bytes=min(lows, default=None),
-        rss_peak_bytes=max(peaks, default=None),
-    )
-
-
-def _to_raw(archive: Path, folder: Path, raw: Path) -> ShimFacts:
+def make_raw(export: ExportFacts, archive: Path, folder: Path, raw: Path) -> ShimFacts:
+    """Write the archive's disk to ``raw``; ``folder`` is for what is unpacked. Raises ``OSError``."""
     chain: tuple[str, ...] = ()
     try:
         files = xenserver_archive.unpack(archive, folder)

@@ -12,6 +12,7 @@ import pytest
 from golden_flows.clouds.mover import Spooled
 from golden_flows.model.facts import ExportFacts
 from golden_flows.shims import tgz_vhd_to_raw
+from golden_flows.shims.export import to_raw
 from selftests.golden_flows.checks.facts_builder import export
 from selftests.vhd_archives import BREAK, HOSTILE, MIB, Chain, make_chain
 
@@ -26,7 +27,7 @@ def packed(**changes: object) -> ExportFacts:
 
 
 def shim(archive: Path) -> Spooled:
-    return tgz_vhd_to_raw.apply(Spooled(packed(), archive, 1.0, None, None))
+    return to_raw(Spooled(packed(), archive, 1.0, None, None), tgz_vhd_to_raw.make_raw)
 
 
 def error_of(archive: Path) -> str:
