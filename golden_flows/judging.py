@@ -22,6 +22,7 @@ FACTS_OF: Final = {
     "boot": Stage.BOOT,
     "auth": Stage.AUTH,
     "user_data": Stage.USER_DATA,
+    "hotplug": Stage.USER_DATA,
     "power": Stage.USER_DATA,
     "application": Stage.APPLICATION,
     "lifecycle": Stage.LIFECYCLE,

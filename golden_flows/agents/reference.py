@@ -32,6 +32,8 @@ from golden_flows.model.guest import (
 )
 
 CONSOLE_MARKER = MARKER
+CONFIGURES_LATER_NICS = True
+"""NICs that come after its report; see ``flows.hotplug``."""
 STATUS_PATH = "/run/guest-agent/status.json"
 SCHEMA = 1
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from golden_flows.clouds import deletion, images, servers
+from golden_flows.clouds import deletion, images, interfaces, servers
 from golden_flows.clouds import networks as network_api
 from golden_flows.clouds.config import CloudConfig
 from golden_flows.clouds.records import (
@@ -212,6 +212,32 @@ class Cloud:
             taken = self._api.sdk.network.create_ip(floating_network_id=pool.id, port_id=port_id, description=label)
         self._ledger.created(key, str(taken.id))
         return str(taken.floating_ip_address)
+
+    # -- a server's NICs while it is there
+
+    def create_port(self, name: str, network: NetworkRef) -> tuple[str, str]:
+        """A port of the project's with two IPv4 addresses: (id, why it has but one; empty when it has both)."""
+        full = self._full(name)
+        key = self._ledger.planned(self.name, "port", full)
+        port_id, refused = interfaces.create_port(self._api, network, full)
+        self._ledger.created(key, port_id)
+        return port_id, refused
+
+    def show_port(self, port_id: str, network: NetworkRef) -> PortFacts | None:
+        """The port as it is now; None when it is no more."""
+        return interfaces.show_port(self._api, port_id, network)
+
+    def attach_interface(self, server_id: str, port_id: str) -> str:
+        """Empty when the cloud attached the port to the running server, else why not."""
+        return interfaces.attach(self._api, server_id, port_id)
+
+    def detach_interface(self, server_id: str, port_id: str) -> str:
+        """Empty when the cloud accepted it, else why not."""
+        return interfaces.detach(self._api, server_id, port_id)
+
+    def attached_ports(self, server_id: str) -> frozenset[str]:
+        """Ids of the server's ports as the compute API lists them."""
+        return interfaces.attached(self._api, server_id)
 
     def reboot(self, server_id: str, soft: bool = True) -> None:
         servers.reboot(self._api, server_id, soft)

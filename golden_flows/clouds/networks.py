@@ -49,10 +49,11 @@ def list_ports(api: ApiSession, server_id: str, networks: Sequence[NetworkRef]) 
     with api.guard("listing ports"):
         ports = list(api.sdk.network.ports(device_id=server_id))
         ports.sort(key=lambda one: order.get(one.network_id, len(order)))
-        return tuple(_port_facts(api, one, by_id) for one in ports)
+        return tuple(port_facts(api, one, by_id) for one in ports)
 
 
-def _port_facts(api: ApiSession, port: Any, networks: dict[str, NetworkRef]) -> PortFacts:
+def port_facts(api: ApiSession, port: Any, networks: dict[str, NetworkRef]) -> PortFacts:
+    """A port of the SDK's with what its subnets say."""
     network = networks.get(port.network_id)
     every: list[dict[str, Any]] = list(port.fixed_ips or ())
     sixes = [one for one in every if ":" in str(one.get("ip_address"))]
@@ -71,7 +72,15 @@ def _port_facts(api: ApiSession, port: Any, networks: dict[str, NetworkRef]) -> 
         mtu=network.mtu if network else None,
         fixed_ip6=sixes[0].get("ip_address") if sixes else None,
         gateway6_ip=(subnet6.gateway_ip or None) if subnet6 else None,
+        fixed_ips=tuple(str(one.get("ip_address")) for one in every),
+        host_routes=_host_routes(subnet),
+        server_id=port.device_id or None,
     )
+
+
+def _host_routes(subnet: Any) -> tuple[tuple[str, str], ...]:
+    routes = (subnet.host_routes or ()) if subnet else ()
+    return tuple((str(one.get("destination")), str(one.get("nexthop"))) for one in routes)
 
 
 def _subnet(api: ApiSession, fixed: dict[str, Any]) -> Any:

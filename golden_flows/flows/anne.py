@@ -22,6 +22,7 @@ from golden_flows.errors import GuestError, InteropError, WaitTimeout
 from golden_flows.flows import devices, home, ways_in
 from golden_flows.flows.golden_flow import StageFunction, StageStopped
 from golden_flows.flows.home import SourceImage
+from golden_flows.flows.hotplug import as_json, plug_and_unplug
 from golden_flows.flows.instance import Instance
 from golden_flows.flows.power import read_kernel_log, stop_and_start
 from golden_flows.flows.record import Record
@@ -237,9 +238,13 @@ class Anne:
             raise StageStopped(f"no way to log in ({reasons or 'the cloud offers none'})")
 
     def user_data(self) -> None:
-        """User data ran once; stopping and starting the server does not run it again."""
+        """A further NIC comes and goes. Then: user data ran once; a stop and a start do not run it again."""
         self._record.stage = Stage.USER_DATA
         guest, boot = self._abroad(), self._booted()
+        if self.facts.auth and ways_in.is_in(self.facts.auth.attempts):
+            hotplug = plug_and_unplug(guest, boot, self._record.say)
+            self.facts = replace(self.facts, hotplug=hotplug)
+            self._record.keep("further-nic.json", as_json(hotplug), "Compute API, guest over SSH", "application/json")
         self._record.say("stopping and starting")
         after, error = None, ""
         known = {one.boot_id for one in (boot.report, boot.earlier) if one is not None}

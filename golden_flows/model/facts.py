@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.guest import Consoles, GuestReport
+from golden_flows.model.nics import HotplugFacts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +186,12 @@ class PortFacts:
     fixed_ip6: str | None = None
     gateway6_ip: str | None = None
     """Of the subnet of ``fixed_ip6``."""
+    fixed_ips: tuple[str, ...] = ()
+    """All of them, both families, in the order of the API."""
+    host_routes: tuple[tuple[str, str], ...] = ()
+    """(destination CIDR, gateway) that the IPv4 subnet tells its hosts of."""
+    server_id: str | None = None
+    """Whose port it is; None for nobody's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -376,6 +383,8 @@ class Facts:
     """Anne's instance on the destination; also what the NIC, metadata and driver checks read."""
     auth: AuthFacts | None = None
     user_data: UserDataFacts | None = None
+    hotplug: HotplugFacts | None = None
+    """A further NIC that came and went before ``user_data.after_reboot``."""
     power: PowerFacts | None = None
     """How the guest went down and up again for ``user_data.after_reboot``."""
     application: ApplicationFacts | None = None

@@ -91,19 +91,22 @@ FLOWS = (
     # A disk that does not boot says so on the console.
     Flow((fault("public-lite:no_boot", "BT-1", "BT-2"),), blocked=AFTER_BOOT),
     # Without network_data nobody knows of the second NIC: nothing can be said of its driver.
-    Flow((fault("public-lite:nd_empty", "N2-1"),), blocked=frozenset({"N2-4", "PV-1", "PV-2"})),
+    # Nor does anybody learn of one that comes later, where there is no DHCP.
+    Flow((fault("public-lite:nd_empty", "N2-1", "N2-5"),), blocked=frozenset({"N2-4", "PV-1", "PV-2"})),
     Flow(
         (
             fault("public-lite:swap_identity", "MD-3", "MD-10"),
             fault("public-lite:hvc0_getty", "BT-5"),
             fault("public-lite:acpi_off", "PV-5"),
+            fault("public-lite:hotplug_silent", "N2-5"),
+            fault("public-lite:stale_link", "N2-6"),
             fault("public-lite:delete_202_noop", "LC-2"),
         )
     ),
     # Nobody can look inside a guest that nobody can log in to.
     Flow(
         (fault("public-lite:pw_ignored", "AU-5"), fault("public-lite:iid_changes", "UD-3")),
-        blocked=frozenset({"BT-5", "PV-2", "PV-5", "N1-4", "AU-9", "AP-2"}),
+        blocked=frozenset({"BT-5", "PV-2", "PV-5", "N1-4", "N2-5", "N2-6", "AU-9", "AP-2"}),
     ),
     # On a real Xen; each breaks another part.
     Flow(

@@ -46,6 +46,7 @@ from golden_flows.model.guest import (
 )
 from golden_flows.model.nova_metadata import EC2_RULES, EC2_VERSIONS, OPENSTACK_RULES, OPENSTACK_VERSIONS, Rule
 from golden_flows.model.xen import HypervisorSeen
+from selftests.golden_flows.checks import nic_facts
 
 MIB = 1 << 20
 SIZE_BYTES = 256 * MIB
@@ -362,6 +363,7 @@ def healthy_facts() -> Facts:
         boot=boot(),
         auth=auth(),
         user_data=user_data(),
+        hotplug=nic_facts.hotplug(),
         power=PowerFacts(last_status="SHUTOFF", seconds_to_shutoff=2.5, waited_s=2.5),
         application=application(),
         lifecycle=lifecycle(),

@@ -43,6 +43,7 @@ from selftests.golden_flows.checks.facts_builder import (
     with_size_probe,
     with_user_data_run,
 )
+from selftests.golden_flows.checks.nic_facts import TOLD_LINK, with_hotplug
 from selftests.golden_flows.checks.test_pv_drivers import refused_bundle, without_vmxnet3
 from selftests.golden_flows.checks.test_secondary_nic import exchanged
 from selftests.golden_flows.checks.xen_facts import (
@@ -189,6 +190,8 @@ SEEN: Mapping[str, Facts] = {
     "nd_empty": _without_vmxnet3_installed(),
     "two_gw": with_report(network_data=network_data(routes=(GATEWAY_2,))),
     "shuffle_links": exchanged(),
+    "hotplug_silent": with_hotplug(seconds_to_nic=None, seconds_to_address=None),
+    "stale_link": with_reboot(network_data={**network_data(), "links": [TOLD_LINK]}),
     "xs_500": with_command("resetnetwork", "500", "vm-data/networking is no JSON"),
     "xs_gw6_key": _gateway_under_no_name(),
     "xs_no_pv": with_xenstore(pvaddons={}),

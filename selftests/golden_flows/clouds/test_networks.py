@@ -16,14 +16,17 @@ SIX = {"subnet_id": "s6", "ip_address": "fd00::5"}
 
 
 def subnet(cidr: str, gateway: str | None, dhcp: bool) -> SimpleNamespace:
-    return SimpleNamespace(cidr=cidr, gateway_ip=gateway, dns_nameservers=[], is_dhcp_enabled=dhcp)
+    routes = [{"destination": "10.9.0.0/16", "nexthop": gateway}]
+    more = {"dns_nameservers": [], "host_routes": routes}
+    return SimpleNamespace(cidr=cidr, gateway_ip=gateway, is_dhcp_enabled=dhcp, **more)
 
 
 SUBNETS = {"s4": subnet("10.0.0.0/24", "10.0.0.1", True), "s6": subnet("fd00::/64", "fd00::1", False)}
 
 
 def seen(*fixed_ips: dict[str, str]) -> PortFacts:
-    port = SimpleNamespace(id="p", network_id="n", mac_address="FA:16:3E:00:00:01", fixed_ips=list(fixed_ips))
+    nic = {"id": "p", "network_id": "n", "mac_address": "FA:16:3E:00:00:01", "device_id": "server"}
+    port = SimpleNamespace(**nic, fixed_ips=list(fixed_ips))
     network: Any = SimpleNamespace(ports=lambda device_id: [port], get_subnet=SUBNETS.__getitem__)
     api = SimpleNamespace(guard=lambda doing: nullcontext(), sdk=SimpleNamespace(network=network))
     (facts,) = list_ports(cast(ApiSession, api), "server", [NetworkRef("n", "net", 1500, False)])
@@ -45,6 +48,12 @@ def test_the_first_address_of_each_family_is_told_whatever_their_order() -> None
 def test_a_port_with_one_family_has_no_word_of_the_other() -> None:
     assert (seen(FOUR).fixed_ip6, seen(FOUR).gateway6_ip) == (None, None)
     assert (seen(SIX).fixed_ip, seen(SIX).fixed_ip6) == ("fd00::5", "fd00::5")
+
+
+def test_a_port_has_every_address_the_routes_of_its_subnet_and_its_server() -> None:
+    facts = seen(FOUR, SIX)
+    assert (facts.fixed_ips, facts.server_id) == (("10.0.0.5", "fd00::5"), "server")
+    assert facts.host_routes == (("10.9.0.0/16", "10.0.0.1"),)
 
 
 def test_a_port_without_addresses_is_a_port() -> None:

@@ -87,6 +87,15 @@ class RecordingHypervisor:
     async def reset(self, guest_id: str) -> None:
         self.log.append("reset")
 
+    async def attach_nic(self, guest_id: str, nic: NicSpec) -> None:
+        if self.refuse_start:
+            raise GuestError("the guest takes no NIC")
+        self.log.append(f"attach {nic.mac}")
+
+    async def detach_nic(self, guest_id: str, port_id: str) -> None:
+        await self.gate.wait()
+        self.log.append(f"detach {port_id}")
+
     async def pause(self, guest_id: str) -> None:
         self.log.append("pause")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from golden_images import HostImage
-from refclouds import profile
+from refclouds import profile, qmp_nics
 from refclouds.xen import command, memory, nics
 from refclouds.xen.host import XenHost, XenHostError
 
@@ -68,7 +68,7 @@ def test_the_alternative_exists() -> None:
     ],
 )
 def test_a_netdev_as_text_becomes_arguments_of_the_monitor(netdev: str, expected: dict[str, object]) -> None:
-    assert nics.netdev_arguments("net0", netdev, 7, "xb") == {**expected, "id": "net0"}
+    assert qmp_nics.netdev_arguments("net0", netdev, 7, "xb") == {**expected, "id": "net0"}
 
 
 def test_names_of_a_port_fit_the_kernel_and_differ() -> None:

@@ -1,0 +1,71 @@
+"""A NIC that came and went, and a look at all NICs meanwhile, as small values that tests bend one at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from golden_flows.model.facts import Facts, PortFacts
+from golden_flows.model.nics import HotplugFacts, NicSeen, NicsInside, ReplyPath, RouteSeen
+from selftests.golden_flows.checks import facts_builder
+
+MAC3 = "fa:16:3e:00:00:03"
+TOLD_LINK = {"id": "tap3", "type": "bridge", "mtu": 1500, "ethernet_mac_address": MAC3}
+
+
+def later_port() -> PortFacts:
+    return replace(
+        facts_builder.port(1),
+        port_id="port-2",
+        mac=MAC3,
+        fixed_ip="192.168.200.30",
+        fixed_ips=("192.168.200.30", "192.168.200.31"),
+        server_id=facts_builder.SERVER,
+    )
+
+
+def inside() -> NicsInside:
+    nics = (
+        NicSeen(name="eth0", mac=facts_builder.MAC1, mtu=1500, addresses=("192.168.100.20/24",)),
+        NicSeen(name="eth1", mac=facts_builder.MAC2, mtu=1500, addresses=("192.168.200.20/24",)),
+        NicSeen(name="eth2", mac=MAC3, mtu=1500, addresses=("192.168.200.30/24",)),
+    )
+    served = facts_builder.network_data()
+    links = served["links"]
+    return NicsInside(
+        nics=nics,
+        routes=(RouteSeen("default", "192.168.100.1", "eth0"), RouteSeen("192.168.200.0/24", None, "eth1")),
+        paths=(
+            ReplyPath(source="192.168.100.20", peer="192.168.100.1", interface="eth0", answered=True),
+            ReplyPath(source="192.168.200.20", peer="192.168.200.1", interface="eth1"),
+            ReplyPath(source="192.168.200.30", peer="192.168.200.1", interface="eth2"),
+        ),
+        network_data={**served, "links": [*(links if isinstance(links, list) else []), TOLD_LINK]},
+    )
+
+
+def hotplug() -> HotplugFacts:
+    return HotplugFacts(
+        network="multi",
+        port=later_port(),
+        seconds_to_nic=0.4,
+        seconds_to_address=1.9,
+        waited_s=60.0,
+        inside=inside(),
+        seconds_to_gone=0.8,
+        port_after=replace(later_port(), server_id=None),
+    )
+
+
+def with_hotplug(**changes: Any) -> Facts:
+    return replace(facts_builder.healthy_facts(), hotplug=replace(hotplug(), **changes))
+
+
+def with_inside(**changes: Any) -> Facts:
+    return with_hotplug(inside=replace(inside(), **changes))
+
+
+def with_nic(at: int, **changes: Any) -> Facts:
+    """One of the NICs in the guest is otherwise."""
+    nics = inside().nics
+    return with_inside(nics=(*nics[:at], replace(nics[at], **changes), *nics[at + 1 :]))
