@@ -30,6 +30,10 @@ class Fields:
         """Whether the document says anything under this key; null says nothing."""
         return self._document.get(key) is not None
 
+    def names(self) -> tuple[str, ...]:
+        """The document's keys, ``LIST_LIMIT`` of them at most."""
+        return tuple(str(name)[:TEXT_LIMIT_CHARS] for name in self._document)[:LIST_LIMIT]
+
     def text_or_none(self, key: str) -> str | None:
         value = self._document.get(key)
         if value is None:

@@ -10,6 +10,7 @@ from golden_flows.agents.fields import LIST_LIMIT, Fields
 from golden_flows.agents.xen_fields import hypervisor_of, xenstore_of
 from golden_flows.errors import GuestError
 from golden_flows.guests.ssh import GuestShell
+from golden_flows.model.config_drive import ConfigDriveSeen
 from golden_flows.model.facts import GuestFiles
 from golden_flows.model.guest import (
     AgentPhase,
@@ -80,7 +81,7 @@ def parse_status(document: Mapping[str, object], *, source: str = "ssh") -> Gues
     identity, drivers = top.object("identity"), top.object("drivers")
     block, user_data = top.object("block"), top.object("user_data")
     hypervisor, xenstore, tools = top.object("hypervisor"), top.object("xenstore"), top.object("tools")
-    consoles = top.object("consoles")
+    consoles, drive = top.object("consoles"), top.object("config_drive")
     return GuestReport(
         run=top.text("run", ""),
         boot_id=top.text("boot_id"),
@@ -92,6 +93,7 @@ def parse_status(document: Mapping[str, object], *, source: str = "ssh") -> Gues
         channels=top.each("channels", _channel),
         listing=metadata.text_map("listing") if metadata else {},
         requests=metadata.each("requests", _request) if metadata else (),
+        config_drive=_config_drive(drive) if drive else None,
         network_data=top.untrusted("network_data"),
         leases=top.each("dhcp", _lease),
         links=top.each("links", _link),
@@ -204,16 +206,33 @@ def _identity(one: Fields) -> GuestIdentity:
         smbios_uuid=one.text_or_none("smbios_uuid"),
         smbios_product=one.text_or_none("smbios_product"),
         smbios_vendor=one.text_or_none("smbios_vendor"),
+        ec2_instance_id=one.text_or_none("ec2_instance_id"),
+    )
+
+
+def _config_drive(one: Fields) -> ConfigDriveSeen:
+    return ConfigDriveSeen(
+        device=one.text("device", ""),
+        filesystem=one.text("filesystem", ""),
+        label=one.text("label", ""),
+        extensions=one.texts("extensions"),
+        names=one.texts("names"),
+        error=one.text("error", ""),
+        mode=one.text_or_none("mode"),
+        admin_pass=one.flag("admin_pass"),
+        kept=one.text_map("kept"),
     )
 
 
 def _channel(one: Fields) -> Channel:
+    parts = one.object("vendor_data2")
     return Channel(
         name=one.text("name"),
         present=bool(one.flag("present")),
         used=bool(one.flag("used")),
         reason=one.text("reason", ""),
         keys={name: value for name, value in one.text_map("keys").items() if value is not None},
+        vendor_parts={name: parts.integer(name) for name in parts.names()} if parts else None,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from golden_flows.errors import shorten
 from golden_flows.model.check import SILENT_GUEST, check, given, verdict
 from golden_flows.model.cloud import Profile
+from golden_flows.model.ec2 import only_ec2
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 from golden_flows.model.guest import Channel, GuestReport
@@ -87,7 +88,10 @@ def metadata_is_this_server_s(facts: Facts) -> Said:
         return SILENT_GUEST
     told, stated = boot.report.identity.uuid, boot.report.identity.stated_smbios_uuid
     if told is None:
-        return NotObserved("no channel told the guest a uuid")
+        proof = only_ec2(boot.report, facts.dst.channels)
+        return (
+            NotApplicable(f"{proof}, which tells no uuid") if proof else NotObserved("no channel told the guest a uuid")
+        )
     remedy = "the metadata proxy must identify a guest by its port, never by address alone or by what it sends"
     findings: list[Finding] = []
     if told.lower() != boot.server_id.lower():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from golden_flows.errors import shorten
 from golden_flows.model.check import SILENT_GUEST, check, given, verdict
+from golden_flows.model.ec2 import only_ec2
 from golden_flows.model.facts import BootFacts, Facts, PortFacts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 from golden_flows.model.guest import GuestReport, Link, canonical_mac
@@ -25,6 +26,8 @@ def further_nics_have_their_addresses(facts: Facts) -> Said:
         return SILENT_GUEST
     if len(boot.ports) < 2:
         return _one_port(boot)
+    if proof := only_ec2(boot.report, facts.dst.channels):
+        return NotApplicable(f"{proof}, which tells of no NIC: by design nothing names a second one's address")
     if not boot.report.links:
         return NotObserved("the guest reported no NICs at all")
     findings: list[Finding] = []

@@ -68,11 +68,12 @@ def reboot_does_not_run_it_again(facts: Facts) -> Said:
     remedy = "keep the instance uuid in the metadata over reboots: agents take a new one for a new instance"
     findings: list[Finding] = []
     unseen: list[str] = []
-    if first.identity.uuid is None or after.identity.uuid is None:
+    # The EC2 tree tells no uuid, and agents take its instance-id for the instance's.
+    told, again = ((one.identity.uuid or one.identity.ec2_instance_id or "").lower() for one in (first, after))
+    if not told or not again:
         unseen.append("the guest reported no instance uuid before or after the reboot")
-    elif after.identity.uuid.lower() != first.identity.uuid.lower():
-        actual = shorten(after.identity.uuid, 60)
-        findings.append(Finding("instance uuid after a reboot", first.identity.uuid, actual, remedy))
+    elif again != told:
+        findings.append(Finding("instance uuid after a reboot", shorten(told, 60), shorten(again, 60), remedy))
     counts = (first.user_data.run_count, after.user_data.run_count)
     if after.user_data.ran_this_boot or counts[0] != counts[1]:
         actual = f"{counts[1]} runs, {'one' if after.user_data.ran_this_boot else 'none'} of them in this boot"

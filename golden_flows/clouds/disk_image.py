@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import struct
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from golden_flows.clouds.records import Download, Expansion
 from golden_flows.clouds.sparse import sha256_of, zeros_only
@@ -28,6 +31,8 @@ READABLE = ("qcow2", "vhd")
 """Glance's words for the formats that are expanded here, besides RAW."""
 _QCOW2_DATA_FILE = 1 << 2
 _VHD_DIFFERENCING = 4
+_VMDK_FORMS = ("monolithicSparse", "streamOptimized")
+_VMDK_DESCRIPTOR_BYTES_MAX = 64 * 1024
 _CHS_CREATORS = (b"vpc ", b"vs  ")
 """Virtual PC and Virtual Server take their geometry for the size; everybody else takes ``current size``."""
 
@@ -50,7 +55,7 @@ class NotConvertible(Exception):
 
 
 def expand(path: Path, disk_format: str, out_dir: Path, *, original_bytes: int, timeout_s: float = 120.0) -> Expansion:
-    """Expand ``path`` (Glance's word for its format: ``vhd``, ``qcow2``, ``raw``) and hash it as RAW.
+    """Expand ``path`` (Glance's word for its format: ``vhd``, ``qcow2``, ``raw``, ``vmdk``) and hash it as RAW.
 
     The expansion is deleted again. Raises ``MissingProgram`` without qemu-img; everything that is wrong with the
     image itself is in ``error``.
@@ -133,7 +138,7 @@ def _measure(raw: Path, original_bytes: int, began_s: float) -> Expansion:
 
 
 def read_layout(path: Path, disk_format: str) -> _Layout:
-    """What the header of a ``qcow2`` or ``vhd`` says. Raises ``_Refused``, ``struct.error`` or ``OSError``."""
+    """What the header of ``qcow2``, ``vhd`` or ``vmdk`` says. Raises ``_Refused``, ``struct.error`` or ``OSError``."""
     with open(path, "rb") as file:
         head = file.read(SECTOR_BYTES)
         if disk_format == "qcow2":
@@ -142,6 +147,8 @@ def read_layout(path: Path, disk_format: str) -> _Layout:
             size = file.seek(0, 2)
             file.seek(max(0, size - SECTOR_BYTES))
             return _vhd(head, file.read(SECTOR_BYTES))
+        if disk_format == "vmdk":
+            return _vmdk(head, lambda at, length: _read_at(file, at, length))
     raise _Refused(f"no safe way is known here to open disk format {disk_format!r}")
 
 
@@ -168,6 +175,30 @@ def _vhd(head: bytes, footer: bytes) -> _Layout:
     creator, current_bytes = footer[28:32], struct.unpack_from(">Q", footer, 48)[0]
     size_calc = "" if creator in _CHS_CREATORS else ",force_size_calc=current_size"
     return _Layout("vpc", current_bytes, size_calc)
+
+
+def _vmdk(head: bytes, read: Callable[[int, int], bytes]) -> _Layout:
+    """One sparse file with its descriptor inside. Source: VMware, Virtual Disk Format 5.0; QEMU block/vmdk.c."""
+    if not head.startswith(b"KDMV"):
+        raise _Refused("it has no header of a sparse VMDK")
+    _, _, _, sectors, _, descriptor_at, descriptor_sectors = struct.unpack_from("<4sIIQQQQ", head)
+    if not sectors:
+        raise _Refused("it leaves its size to a descriptor, which may name any file")
+    length = min(descriptor_sectors * SECTOR_BYTES, _VMDK_DESCRIPTOR_BYTES_MAX)
+    descriptor = read(descriptor_at * SECTOR_BYTES, length).rstrip(b"\0").decode("latin-1")
+    values = dict(re.findall(r'^(\w+)\s*=\s*"?([^"\n]*)"?\s*$', descriptor, re.MULTILINE))
+    if values.get("createType") not in _VMDK_FORMS:
+        raise _Refused(f"its form is {shorten(values.get('createType', 'not stated'), 40)}, not one file of its own")
+    if "parentFileNameHint" in values or values.get("parentCID") != "ffffffff":
+        raise _Refused("it names a parent file")
+    if len(re.findall(r"^(?:RW|RDONLY|NOACCESS)\s", descriptor, re.MULTILINE)) != 1:
+        raise _Refused("it has more than one extent")
+    return _Layout("vmdk", sectors * SECTOR_BYTES)
+
+
+def _read_at(file: BinaryIO, at: int, length: int) -> bytes:
+    file.seek(at)
+    return file.read(length)
 
 
 def conversion_facts(asked_format: str, export: ExportFacts, stored: Download, expansion: Expansion) -> ConversionFacts:

@@ -50,6 +50,7 @@ from golden_flows.model.facts import (
     LifecycleFacts,
     UserDataFacts,
 )
+from golden_flows.model.network_schema import opinion
 from golden_flows.model.stage import Stage
 from golden_flows.waiting import Deadline, wait_for
 
@@ -189,6 +190,7 @@ class Anne:
         if report:
             served = json.dumps(dict(report.network_data), indent=1)
             self._record.keep("network_data.json", served, "guest agent, as served", "application/json")
+            self._record.keep("network_data.schema.txt", opinion(report.network_data), "nova's schema and beyond")
             if not any(channel.present for channel in report.channels):
                 raise StageStopped("the guest agent found no configuration channel")
 

@@ -28,6 +28,8 @@ class Profile:
     """Ways to log in that this cloud offers: ``key``, ``password``."""
     channels: tuple[str, ...] = ("openstack-http",)
     """Configuration channels: ``openstack-http``, ``ec2-http``, ``config-drive``, ``xenstore``."""
+    vendor_data_targets: tuple[str, ...] = ()
+    """Names of the operator's services that fill ``vendor_data2.json`` (nova's ``vendordata_dynamic_targets``)."""
     image_format: str | None = None
     """Disk format that an imported RAW image is converted into (``vhd``); None: not converted."""
     hypervisor: str = "unknown"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from golden_flows.model.config_drive import ConfigDriveSeen
 from golden_flows.model.xen import HypervisorSeen, Xenstore
 
 
@@ -38,6 +39,8 @@ class GuestIdentity:
     smbios_uuid: str | None = None
     smbios_product: str | None = None
     smbios_vendor: str | None = None
+    ec2_instance_id: str | None = None
+    """``i-0000000a``, of the EC2 tree; None where there is none."""
 
     @property
     def stated_smbios_uuid(self) -> str | None:
@@ -55,6 +58,8 @@ class Channel:
     reason: str = ""
     keys: Mapping[str, str] = field(default_factory=dict)
     """sha256 of each value that channels have in common (``hostname``, ``public_keys``, ``user_data`` …)."""
+    vendor_parts: Mapping[str, int | None] | None = None
+    """Parts of ``vendor_data2.json`` and how many entries each has, None for one that is no object; None without it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,8 +211,10 @@ class GuestReport:
     identity: GuestIdentity = GuestIdentity()
     channels: tuple[Channel, ...] = ()
     listing: Mapping[str, str | None] = field(default_factory=dict)
-    """Bodies of ``/`` and ``/openstack``."""
+    """Bodies of ``/``, ``/openstack`` and EC2's list of keys, by path."""
     requests: tuple[MetadataRequest, ...] = ()
+    config_drive: ConfigDriveSeen | None = None
+    """None when the guest found none, or did not say."""
     network_data: Mapping[str, object] = field(default_factory=dict)
     """As served by the channel that was used; untrusted."""
     leases: tuple[DhcpLease, ...] = ()

@@ -146,4 +146,6 @@ def test_a_config_drive_is_known_by_its_label(tmp_path: Path, data: bytes, found
 def test_a_drive_without_a_disc_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "cd").write_bytes(make_iso_header("config-2"))
     devices = [str(tmp_path / "absent"), str(tmp_path / "cd")]
-    assert config_drive.find(devices) == (devices[1], "iso9660")
+    drive = config_drive.find(devices)
+    assert drive is not None
+    assert (drive.device, drive.filesystem) == (devices[1], "iso9660")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from golden_flows.guideline import load_checks
 from golden_flows.model.cloud import Pair, Profile
+from golden_flows.model.config_drive import TREE, ConfigDriveSeen
 from golden_flows.model.facts import (
     ApplicationFacts,
     AuthFacts,
@@ -83,6 +85,7 @@ def dst_profile() -> Profile:
         networks=("flat", "multi"),
         auth=("password",),
         channels=("openstack-http", "config-drive"),
+        vendor_data_targets=("inventory",),
         image_format="vhd",
         disk_drivers=("ata_piix",),
         nic_drivers=("e1000", "vmxnet3"),
@@ -182,6 +185,7 @@ def network_data(*, mac: str = MAC2, routes: tuple[dict[str, str], ...] = ()) ->
     static = {
         "id": "network1",
         "link": "tap2",
+        "network_id": "n-2",
         "type": "ipv4",
         "ip_address": "192.168.200.20",
         "netmask": "255.255.255.0",
@@ -191,13 +195,30 @@ def network_data(*, mac: str = MAC2, routes: tuple[dict[str, str], ...] = ()) ->
             {"id": "tap1", "type": "tap", "ethernet_mac_address": other},
             {"id": "tap2", "type": "tap", "ethernet_mac_address": mac},
         ],
-        "networks": [{"id": "network0", "link": "tap1", "type": "ipv4_dhcp"}, {**static, "routes": list(routes)}],
+        "networks": [
+            {"id": "network0", "link": "tap1", "network_id": "n-1", "type": "ipv4_dhcp"},
+            {**static, "routes": list(routes)},
+        ],
         "services": [],
     }
 
 
+def config_drive() -> ConfigDriveSeen:
+    return ConfigDriveSeen(
+        device="/dev/sr0",
+        filesystem="iso9660",
+        label="config-2",
+        extensions=("joliet", "rock-ridge"),
+        names=("openstack/", "openstack/latest/", "openstack/latest/user_data", *TREE),
+        mode="0600",
+        admin_pass=True,
+        kept={"/etc/shadow": "0600"},
+    )
+
+
 def report() -> GuestReport:
     channel = {"hostname": DIGEST, "user_data": USER_DATA_SHA256}
+    vendor = {"static": 1, "inventory": 3}
     return GuestReport(
         run="run-1",
         boot_id="boot-1",
@@ -207,12 +228,18 @@ def report() -> GuestReport:
             uuid=SERVER, hostname="anne", name="anne", smbios_uuid=SERVER.upper(), smbios_product="OpenStack Nova"
         ),
         channels=(
-            Channel(name="config-drive", present=True, used=True, keys=channel),
-            Channel(name="openstack-http", present=True, keys={**channel, "uuid": DIGEST}),
+            Channel(name="config-drive", present=True, used=True, keys=channel, vendor_parts=vendor),
+            Channel(
+                name="openstack-http",
+                present=True,
+                keys={**channel, "uuid": DIGEST},
+                vendor_parts={**vendor, "static": 0},
+            ),
             Channel(name="ec2-http", present=False),
         ),
         listing={"/": None, "/openstack": "\n".join((*OPENSTACK_VERSIONS, "latest"))},
         requests=tuple(answer(rule) for rule in OPENSTACK_RULES),
+        config_drive=config_drive(),
         network_data=network_data(),
         leases=(
             DhcpLease(
@@ -415,6 +442,16 @@ def with_report(**changes: Any) -> Facts:
     return with_boot(report=replace(report(), **changes))
 
 
+def with_config_drive(**changes: Any) -> Facts:
+    return with_report(config_drive=replace(config_drive(), **changes))
+
+
+def with_vendor_parts(parts: Mapping[str, int | None] | None) -> Facts:
+    """``vendor_data2.json`` in every channel that carries it."""
+    drive, http, ec2 = report().channels
+    return with_report(channels=(replace(drive, vendor_parts=parts), replace(http, vendor_parts=parts), ec2))
+
+
 def with_identity(**changes: Any) -> Facts:
     return with_report(identity=replace(report().identity, **changes))
 
@@ -475,13 +512,21 @@ def with_dst(**changes: Any) -> Facts:
     return replace(healthy_facts(), dst=replace(dst_profile(), **changes))
 
 
+KEYS = ("/latest/meta-data/public-keys/", "/latest/meta-data/public-keys/0/openssh-key")
+
+
 def with_ec2(facts: Facts) -> Facts:
     """The same cell on a cloud that serves the EC2 tree as well."""
     told = report()
     told = replace(
         told,
-        listing={**told.listing, "/": "\n".join((*EC2_VERSIONS, "latest"))},
-        requests=(*told.requests, *(answer(rule) for rule in EC2_RULES)),
+        listing={**told.listing, "/": "\n".join((*EC2_VERSIONS, "latest")), KEYS[0]: "0=anne"},
+        requests=(
+            *told.requests,
+            *(answer(rule) for rule in EC2_RULES),
+            *(answer(Rule(path, (200,))) for path in KEYS),
+        ),
+        identity=replace(told.identity, ec2_instance_id="i-0000000a"),
         channels=(*told.channels[:2], Channel(name="ec2-http", present=True, keys={"hostname": DIGEST})),
     )
     dst = replace(facts.dst, channels=(*facts.dst.channels, "ec2-http"))

@@ -12,8 +12,10 @@ from golden_flows.guideline import load_guideline
 from golden_flows.model.facts import Facts, Leftover, PasswordChange, PowerFacts
 from golden_flows.model.guest import Channel, Consoles, Getty, UserDataRun
 from selftests.golden_flows.checks.facts_builder import (
+    MAC1,
     SIZE_BYTES,
     attempt,
+    config_drive,
     failing,
     healthy_facts,
     kernel_log,
@@ -27,6 +29,7 @@ from selftests.golden_flows.checks.facts_builder import (
     with_auth,
     with_block,
     with_boot,
+    with_config_drive,
     with_conversion,
     with_ec2,
     with_export,
@@ -42,6 +45,7 @@ from selftests.golden_flows.checks.facts_builder import (
     with_shim,
     with_size_probe,
     with_user_data_run,
+    with_vendor_parts,
 )
 from selftests.golden_flows.checks.nic_facts import TOLD_LINK, with_hotplug
 from selftests.golden_flows.checks.test_pv_drivers import refused_bundle, without_vmxnet3
@@ -147,6 +151,52 @@ def _grown() -> Facts:
     )
 
 
+def _names_cut() -> Facts:
+    """The agent finds the label, and none of the files that it reads."""
+    drive, *others = report().channels
+    cut = replace(config_drive(), extensions=(), names=("openstac/", "openstac/latest/meta_dat.jso"))
+    blind = replace(drive, present=False, used=False, keys={}, vendor_parts=None)
+    return with_report(config_drive=cut, channels=(blind, *others))
+
+
+def _with_ec2_id(instance_id: str) -> Facts:
+    facts = with_ec2(healthy_facts())
+    if facts.boot is None or facts.boot.report is None:
+        raise ValueError("a cell with a report was expected")
+    identity = replace(facts.boot.report.identity, ec2_instance_id=instance_id)
+    return replace(facts, boot=replace(facts.boot, report=replace(facts.boot.report, identity=identity)))
+
+
+def _without_vendor_data2() -> Facts:
+    """404, which is fine where nobody claims such a document."""
+    facts = with_vendor_parts(None)
+    if facts.boot is None or facts.boot.report is None:
+        raise ValueError("a cell with a report was expected")
+    gone = with_answer("/openstack/latest/vendor_data2.json", status=404, json_ok=None)
+    requests = gone.boot.report.requests if gone.boot and gone.boot.report else ()
+    return replace(facts, boot=replace(facts.boot, report=replace(facts.boot.report, requests=requests)))
+
+
+def _cascading() -> dict[str, object]:
+    document = network_data()
+    return {
+        **document,
+        "links": [{"id": "tap1", "type": "cascading", "ethernet_mac_address": MAC1}, *_links(document)[1:]],
+    }
+
+
+def _links(document: Mapping[str, object]) -> list[object]:
+    links = document["links"]
+    return links if isinstance(links, list) else []
+
+
+def _password_unasked() -> Facts:
+    """A server with a key, whose drive carries the password that nova makes for every server."""
+    tries = (attempt("key", True), attempt("other-key", False), attempt("wrong-password", False))
+    facts = with_auth(asked=("key",), attempts=tries, password_change=None)
+    return replace(facts, dst=replace(facts.dst, auth=("key",)))
+
+
 WITH_KEY = (attempt("other-key", False), attempt("wrong-password", False))
 
 SEEN: Mapping[str, Facts] = {
@@ -186,6 +236,13 @@ SEEN: Mapping[str, Facts] = {
     "error_200": _answering_anything(),
     "swap_identity": with_identity(uuid=OTHER_UUID),
     "cd_stale": _stale("config-drive", healthy_facts()),
+    "cd_label": with_config_drive(label="CONFIG-2"),
+    "cd_norr": _names_cut(),
+    "ec2_uuid_id": _with_ec2_id(OTHER_UUID),
+    "vd_dead": _without_vendor_data2(),
+    "vd_down": with_vendor_parts({"static": 1, "inventory": 0}),
+    "nd_type": with_report(network_data=_cascading()),
+    "cd_adminpass": _password_unasked(),
     "ec2_stale": _stale("ec2-http", with_ec2(healthy_facts())),
     "nd_empty": _without_vmxnet3_installed(),
     "two_gw": with_report(network_data=network_data(routes=(GATEWAY_2,))),

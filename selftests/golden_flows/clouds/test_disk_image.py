@@ -45,6 +45,8 @@ def convert(raw: Path, *arguments: str) -> Path:
         ("vhd", ("-O", "vpc"), True),
         ("qcow2", ("-O", "qcow2"), False),
         ("raw", ("-O", "raw"), False),
+        ("vmdk", ("-O", "vmdk", "-o", "subformat=monolithicSparse"), False),
+        ("vmdk", ("-O", "vmdk", "-o", "subformat=streamOptimized"), False),
     ],
 )
 def test_an_image_expands_to_its_original(raw: Path, disk_format: str, arguments: tuple[str, ...], grows: bool) -> None:
@@ -91,6 +93,16 @@ def vhd_footer(disk_type: int, creator: bytes = b"qem2") -> bytes:
     return bytes(footer)
 
 
+def vmdk(
+    *, sectors: int = MIB // 512, form: str = "monolithicSparse", parent: str = "ffffffff", more: str = ""
+) -> bytes:
+    """A header and its descriptor in the sector after it."""
+    extent = f'RW {sectors} SPARSE "stored"\n'
+    text = f'# Disk DescriptorFile\nversion=1\nparentCID={parent}\ncreateType="{form}"\n{extent}{more}'
+    head = struct.pack("<4sIIQQQQ", b"KDMV", 1, 3, sectors, 128, 1, 2)
+    return head.ljust(512, b"\0") + text.encode().ljust(1024, b"\0")
+
+
 @pytest.mark.parametrize(
     ("disk_format", "content", "reason"),
     [
@@ -103,7 +115,14 @@ def vhd_footer(disk_type: int, creator: bytes = b"qem2") -> bytes:
         ("vhd", vhd_footer(4) + bytes(512) + vhd_footer(3), "differencing"),
         ("vhd", bytes(4096), "no VHD footer"),
         ("vhd", b"", "no VHD footer"),
-        ("vmdk", b"# Disk DescriptorFile\n", "no safe way"),
+        ("vmdk", b"# Disk DescriptorFile\n", "no header"),
+        ("vmdk", vmdk(sectors=0), "to a descriptor"),
+        ("vmdk", vmdk(form="monolithicFlat"), "monolithicFlat"),
+        ("vmdk", vmdk(parent="12345678"), "parent"),
+        ("vmdk", vmdk(more='parentFileNameHint="/etc/passwd"\n'), "parent"),
+        ("vmdk", vmdk(more='RW 8 FLAT "/etc/passwd" 0\n'), "more than one extent"),
+        ("vmdk", vmdk(sectors=2**40), "header claims"),
+        ("vdi", bytes(4096), "no safe way"),
     ],
 )
 def test_an_image_that_names_another_file_or_lies_is_not_opened(
