@@ -27,7 +27,7 @@ from golden_flows.model.facts import ConversionFacts, ExportFacts
 MEMORY_LIMIT_BYTES = 2 * 1024**3
 CPU_LIMIT_S = 600
 SECTOR_BYTES = 512
-READABLE = ("qcow2", "vhd")
+READABLE = ("qcow2", "vhd", "vmdk")
 """Glance's words for the formats that are expanded here, besides RAW."""
 _QCOW2_DATA_FILE = 1 << 2
 _VHD_DIFFERENCING = 4
