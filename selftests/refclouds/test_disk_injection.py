@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 from golden_images import cpio
 from golden_images.disk import PARTITION_START_SECTOR
+from metadata_shims.injection import Placement
 from refclouds import disk_injection, disks, programs
 from refclouds.disk_injection import GETTY, INITRAMFS, INITTAB, XEN_DRIVERS, inject, without_xen_drivers
 from refclouds.faults import NO_FAULTS, Faults
@@ -99,6 +101,65 @@ def test_without_these_faults_a_disk_is_not_touched(disk: Path) -> None:
     asyncio.run(inject(disk, "raw", Faults.parse(["nd_empty"])))
     assert disk.read_bytes() == before
     assert disk_injection.edits(NO_FAULTS) == {}
+
+
+def placed(path: str, content: bytes = b"\0\xffinjected", mode: int = 0o644) -> Placement:
+    return Placement(path, lambda old: old + content, mode)
+
+
+def stat_of(disk: Path, path: str) -> str:
+    return run("debugfs", "-R", f'stat "{path}"', f"{disk}?offset={START_BYTES}").decode()
+
+
+def test_injected_files_are_root_s_in_folders_made_for_them_and_old_ones_keep_what_they_are(disk: Path) -> None:
+    partition = f"{disk}?offset={START_BYTES}"
+    for field in ("mode 0100600", "uid 7", "gid 8"):
+        run("debugfs", "-w", "-R", f"set_inode_field {INITTAB} {field}", partition)
+    files = [placed("/root/.ssh/authorized_keys", mode=0o600), placed('/srv/a "b"/file'), placed(INITTAB)]
+    asyncio.run(inject(disk, "raw", NO_FAULTS, files))
+    assert content(disk, "raw", '"/srv/a ""b""/file"') == b"\0\xffinjected"
+    assert content(disk, "raw", INITTAB) == b"::sysinit:/etc/init.d/rcS\n\0\xffinjected"
+    assert "Mode:  0600" in stat_of(disk, "/root/.ssh/authorized_keys")
+    assert "Mode:  0700" in stat_of(disk, "/root/.ssh")
+    kept = stat_of(disk, INITTAB)
+    assert "Mode:  0600" in kept
+    assert re.search(r"User:\s+7\s+Group:\s+8", kept)
+    run("e2fsck", "-f", "-n", partition)
+
+
+HOSTILE = {
+    "dots": "/srv/../../../etc/escape",
+    "a link": "/link/escape",
+    "a link at the end": "/etc/linked",
+    "a file for a folder": "/etc/inittab/escape",
+    "a folder": "/etc",
+    "relative": "etc/escape",
+    "two slashes": "/etc//escape",
+    "a line end": "/etc/es\ncape",
+    "too long": "/" + "p" * 255,
+}
+
+
+@pytest.mark.parametrize("path", HOSTILE.values(), ids=HOSTILE)
+def test_paths_that_are_not_plain_are_refused_and_the_disk_stays_as_it_is(disk: Path, path: str) -> None:
+    for link, target in (("/link", "/etc"), ("/etc/linked", "/etc/inittab")):
+        run("debugfs", "-w", "-R", f"symlink {link} {target}", f"{disk}?offset={START_BYTES}")
+    before = disk.read_bytes()
+    with pytest.raises(DiskError):
+        asyncio.run(inject(disk, "raw", NO_FAULTS, [placed(path)]))
+    assert disk.read_bytes() == before
+
+
+@pytest.mark.parametrize("path", [HOSTILE["dots"], HOSTILE["a link"]])
+def test_with_file_traversal_they_are_followed(disk: Path, path: str) -> None:
+    run("debugfs", "-w", "-R", "symlink /link /etc", f"{disk}?offset={START_BYTES}")
+    asyncio.run(inject(disk, "raw", Faults.parse(["file_traversal"]), [placed(path)]))
+    assert content(disk, "raw", "/etc/escape") == b"\0\xffinjected"
+
+
+def test_a_full_disk_takes_no_file_and_says_so(disk: Path) -> None:
+    with pytest.raises(DiskError, match="is the disk full"):
+        asyncio.run(inject(disk, "raw", NO_FAULTS, [placed("/srv/large", bytes(range(256)) * (PARTITION_BYTES >> 8))]))
 
 
 def test_a_disk_without_partitions_or_files_is_refused(disk: Path, tmp_path: Path) -> None:
