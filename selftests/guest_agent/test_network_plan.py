@@ -111,7 +111,7 @@ def test_the_kernels_route_table_is_read() -> None:
     ids=["no document", "an empty one, as a drive has that tells of no NIC", "static alone", "DHCP"],
 )
 def test_a_lease_is_waited_for_unless_every_nic_is_told_its_address(network_data: object, wanted: bool) -> None:
-    assert network.wants_dhcp(network_data) is wanted
+    assert network.wants_dhcp(network.plan(network_data)) is wanted
 
 
 def test_no_nic_can_have_a_lease() -> None:
