@@ -88,10 +88,14 @@ def metadata_is_this_server_s(facts: Facts) -> Said:
         return SILENT_GUEST
     told, stated = boot.report.identity.uuid, boot.report.identity.stated_smbios_uuid
     if told is None:
-        proof = only_ec2(boot.report, facts.dst.channels)
-        return (
-            NotApplicable(f"{proof}, which tells no uuid") if proof else NotObserved("no channel told the guest a uuid")
-        )
+        if proof := only_ec2(boot.report, facts.dst.channels):
+            return NotApplicable(f"{proof}, which tells no uuid")
+        if not any(_expected(one, facts.dst, boot.report) for one in (OPENSTACK, "config-drive")):
+            claimed = ", ".join(facts.dst.channels)
+            return NotApplicable(
+                f"no channel that tells a uuid: {facts.dst.cloud} claims {claimed}, the guest saw none"
+            )
+        return NotObserved("no channel told the guest a uuid")
     remedy = "the metadata proxy must identify a guest by its port, never by address alone or by what it sends"
     findings: list[Finding] = []
     if told.lower() != boot.server_id.lower():

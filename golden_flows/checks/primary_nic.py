@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 from golden_flows.model.check import SILENT_GUEST, check, given, verdict
 from golden_flows.model.facts import BootFacts, Facts, PortFacts
-from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
+from golden_flows.model.finding import Finding, NotObserved, Said
 from golden_flows.model.guest import DhcpLease, GuestReport, canonical_mac
 from golden_flows.model.network_data import bare_ip
 
@@ -17,17 +17,20 @@ MAC = re.compile(r"\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b", re.IGNORECASE)
 
 @check("N1-1", needs=("boot",))
 def dhcp_says_what_the_api_says(facts: Facts) -> Said:
-    """Address, prefix, default gateway and DNS of the lease against port and subnet."""
+    """Address, prefix, default gateway and DNS of the lease against port and subnet.
+
+    Where the subnet has no DHCP, what the guest has on its NIC is judged: something else told it.
+    """
     boot = given(facts.boot)
     if boot.report is None:
         return SILENT_GUEST
     if not boot.ports:
         return NotObserved("the API lists no port of the server")
     port = boot.ports[0]
-    if not port.dhcp:
-        return NotApplicable(f"DHCP is off on the subnet of {port.network}")
     if port.fixed_ip is None or port.cidr is None:
         return NotObserved(f"the API gives {_name(port)} no fixed address or no subnet")
+    if not port.dhcp:
+        return _told_otherwise(port, boot.report)
     leases = [one for one in boot.report.leases if canonical_mac(one.mac) == canonical_mac(port.mac)]
     if not leases:
         return _without_lease(port, boot.report)
@@ -81,6 +84,23 @@ def _differences(port: PortFacts, lease: DhcpLease) -> list[Finding]:
         for what, same, asked, got in rows
         if not same
     ]
+
+
+def _told_otherwise(port: PortFacts, report: GuestReport) -> Said:
+    link = report.link(port.mac)
+    if link is None:
+        return NotObserved(f"the guest has no NIC for {_name(port)} (see N1-4)")
+    expected = f"{port.fixed_ip}/{ip_network(port.cidr or '', strict=False).prefixlen}"
+    gateways = {one.gateway or "" for one in report.routes if one.destination in ("default", DEFAULT_ROUTE)}
+    remedy = "there is no DHCP on this subnet: tell the address by metadata, config drive or flat injection"
+    findings: list[Finding] = []
+    if expected not in link.addresses:
+        actual = ", ".join(link.addresses) or "none"
+        findings.append(Finding(f"address of {_name(port)}, without DHCP", expected, actual, remedy))
+    if port.gateway_ip is not None and port.gateway_ip not in gateways:
+        actual = _listed(gateways - {""})
+        findings.append(Finding(f"gateway of {_name(port)}, without DHCP", port.gateway_ip, actual, remedy))
+    return tuple(findings)
 
 
 def _without_lease(port: PortFacts, report: GuestReport) -> Said:

@@ -25,13 +25,14 @@ from golden_flows.clouds.records import (
     ServerRequest,
     ServerState,
 )
-from golden_flows.clouds.session import ApiSession
+from golden_flows.clouds.session import ApiSession, reason_of
 from golden_flows.clouds.sparse import SparseWriter
 from golden_flows.errors import CloudError, Unsupported, UsageError
 from golden_flows.journal import Journal
 from golden_flows.ledger import CleanupReport, Ledger
 from golden_flows.model.cloud import Profile
 from golden_flows.model.facts import ExportFacts, ImportFacts, PortFacts, PutProbe
+from golden_flows.model.files import Answer
 from golden_flows.waiting import Deadline
 
 PROBE_BYTES = 1024 * 1024
@@ -186,6 +187,42 @@ class Cloud:
         password = answered if isinstance(answered, str) else asked.admin_password
         self._journal.hide(password)
         return ServerRef(server_id, full, password)
+
+    def files_allowed(self) -> int:
+        """How many files a server may be asked for with; 0: none."""
+        return servers.files_allowed(self._api)
+
+    def ask_for_server(
+        self,
+        asked: ServerRequest,
+        words: str,
+        deadline: Deadline,
+        *,
+        user_data_base64: str | None = None,
+        files: Sequence[tuple[str, bytes]] = (),
+        until_built: bool = False,
+    ) -> Answer:
+        """Ask for a server that may well be refused, and delete it at once; ``words`` say what is asked.
+
+        ``until_built``: a host may refuse what the API took, so the server is followed until it is ACTIVE or in ERROR.
+        """
+        full = self._full(asked.name)
+        key = self._ledger.planned(self.name, "server", full)
+        tagged = replace(asked, name=full, files=files, metadata={**asked.metadata, RUN_TAG: self._ledger.run})
+        body = servers.body_of(tagged)
+        if user_data_base64 is not None:
+            body["user_data"] = user_data_base64
+        response = servers.ask_create(self._api, body)
+        if response.status_code != 202:
+            self._ledger.gone(key)
+            return Answer(asked=words, status=response.status_code, message=reason_of(response))
+        server_id = str(self._api.json_of(response, "/servers")["server"]["id"])
+        self._ledger.created(key, server_id)
+        state = ServerState("BUILD", (), "", None)
+        if until_built:
+            state = servers.wait(self._api, server_id, deadline.clock.now_s(), deadline)
+        self.delete_server(server_id, deadline)
+        return Answer(asked=words, status=202, message=state.fault, server_status=state.status)
 
     def wait_server(self, server_id: str, deadline: Deadline) -> ServerState:
         """Wait for ACTIVE or ERROR. ERROR and a passed deadline are answers here, not exceptions."""

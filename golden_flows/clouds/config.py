@@ -25,7 +25,7 @@ EVIDENCE_LEVELS = {
 }
 """What a deployer writes; the enum's own words are taken as well."""
 
-CHANNELS = ("openstack-http", "ec2-http", "config-drive", "xenstore")
+CHANNELS = ("openstack-http", "ec2-http", "config-drive", "xenstore", "injection")
 AUTH_WAYS = ("key", "password")
 
 

@@ -64,6 +64,8 @@ class ServerRequest:
     key_name: str | None = None
     security_group: str | None = None
     user_data: bytes = field(default=b"", repr=False)
+    files: Sequence[tuple[str, bytes]] = field(default=(), repr=False)
+    """(path, content): ``personality``, which the API has until microversion 2.56."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     admin_password: str | None = field(default=None, repr=False)
     config_drive: bool = False

@@ -57,6 +57,32 @@ def pick_flavor(api: ApiSession, name: str | None, min_disk_bytes: int, min_ram_
 
 def create(api: ApiSession, asked: ServerRequest) -> dict[str, Any]:
     """``POST /servers``; the ``server`` object of the answer (``id``, ``adminPass`` and little else)."""
+    response = ask_create(api, body_of(asked))
+    if response.status_code != 202:
+        raise api.refusal(response, "POST /servers")
+    server = api.json_of(response, "/servers").get("server")
+    if not isinstance(server, dict) or not isinstance(server.get("id"), str):
+        raise CloudError(f"cloud {api.name!r} accepted a server and did not say its id")
+    return server
+
+
+def ask_create(api: ApiSession, body: Mapping[str, Any]) -> requests.Response:
+    """Any status is an answer."""
+    return api.send("compute", "POST", "/servers", json={"server": dict(body)}, microversion="2.1")
+
+
+def files_allowed(api: ApiSession) -> int:
+    """How many files ``personality`` may name; 0 where the cloud takes none, or does not say."""
+    response = api.ask("compute", "GET", "/limits", microversion="2.1")
+    limits = api.json_of(response, "/limits").get("limits")
+    absolute = limits.get("absolute") if isinstance(limits, dict) else None
+    allowed = absolute.get("maxPersonality") if isinstance(absolute, dict) else None
+    # -1 is nova's word for "as many as you like".
+    return allowed if isinstance(allowed, int) and allowed >= 0 else 5 if allowed == -1 else 0
+
+
+def body_of(asked: ServerRequest) -> dict[str, Any]:
+    """What ``POST /servers`` takes under ``server``."""
     body: dict[str, Any] = {
         "name": asked.name,
         "imageRef": asked.image_id,
@@ -74,11 +100,11 @@ def create(api: ApiSession, asked: ServerRequest) -> dict[str, Any]:
         body["adminPass"] = asked.admin_password
     if asked.config_drive:
         body["config_drive"] = True
-    response = api.ask("compute", "POST", "/servers", json={"server": body}, expect=(202,), microversion="2.1")
-    server = api.json_of(response, "/servers").get("server")
-    if not isinstance(server, dict) or not isinstance(server.get("id"), str):
-        raise CloudError(f"cloud {api.name!r} accepted a server and did not say its id")
-    return server
+    if asked.files:
+        body["personality"] = [
+            {"path": path, "contents": base64.b64encode(content).decode("ascii")} for path, content in asked.files
+        ]
+    return body
 
 
 def show(api: ApiSession, server_id: str) -> dict[str, Any] | None:

@@ -19,16 +19,17 @@ from golden_flows.clouds import disk_image, mover
 from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.size_probe import probe_size
 from golden_flows.errors import GuestError, InteropError, WaitTimeout
-from golden_flows.flows import devices, home, ways_in
+from golden_flows.flows import devices, files, home, limits, ways_in
 from golden_flows.flows.golden_flow import StageFunction, StageStopped
 from golden_flows.flows.home import SourceImage
 from golden_flows.flows.hotplug import as_json, plug_and_unplug
-from golden_flows.flows.instance import Instance
+from golden_flows.flows.instance import Instance, has_address
 from golden_flows.flows.power import read_kernel_log, stop_and_start
 from golden_flows.flows.record import Record
 from golden_flows.flows.setting import (
     APP_TIMEOUT_S,
     CLEANUP_TIMEOUT_S,
+    LIMITS_TIMEOUT_S,
     SHELL_TIMEOUT_S,
     TRANSFER_TIMEOUT_S,
     Setting,
@@ -63,6 +64,7 @@ class Anne:
         self._source = source
         self._key: KeyPair = generate_key()
         self._user_data: UserData = user_data_abroad()
+        self._files: tuple[files.File, ...] = ()
         self._guest: Instance | None = None
         self._inventory_before: dict[str, dict[str, dict[str, str]]] = {}
         pair = Pair(setting.src.name, setting.dst.name)
@@ -165,7 +167,8 @@ class Anne:
         self._record.say(f"booting on {abroad.name}")
         self._guest = Instance(abroad, self._at.journal, self._at.run_id, self._record.say)
         deadline = Deadline.after(abroad.profile.boot_timeout_s)
-        asked = request(abroad, abroad.show_image(imported.image_id), "anne", self._user_data, self._key)
+        image, self._files = abroad.show_image(imported.image_id), files.wanted(abroad, self._user_data)
+        asked = request(abroad, image, "anne", self._user_data, self._key, self._files)
         facts = self._guest.launch(asked, deadline)
         self.facts = replace(self.facts, boot=facts)
         facts = self._guest.testimony(facts, deadline)
@@ -177,11 +180,11 @@ class Anne:
             raise StageStopped(f"ACTIVE, but no report from the guest within {abroad.profile.boot_timeout_s:.0f} s")
 
     def primary_nic(self) -> None:
-        """DHCP on the first NIC: what the guest says it got."""
+        """The first NIC's address, by DHCP or however the cloud tells it."""
         self._record.stage = Stage.PRIMARY_NIC
-        report = self._booted().report
-        if report and not report.leases:
-            raise StageStopped("the guest got no DHCP lease")
+        boot = self._booted()
+        if boot.report and not has_address(boot, boot.report):
+            raise StageStopped("the guest got no address on its first NIC")
 
     def metadata(self) -> None:
         """The agent reached a configuration channel."""
@@ -215,13 +218,14 @@ class Anne:
         guest = self._abroad()
         self._record.say("logging in")
         attempts = ways_in.try_all_ways(guest, self._source.password)
-        change, files, late = None, GuestFiles(), None
+        change, system_files, late = None, GuestFiles(), None
         if ways_in.is_in(attempts, "password"):
             change = ways_in.change_password(guest, self._at.journal, self._record.say)
         if ways_in.is_in(attempts):
             agent = load_agent(guest.cloud.profile.agent)
             with guest.shell(self._booted().report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
-                files = agent.read_files(shell)
+                system_files = agent.read_files(shell)
+                self.facts = replace(self.facts, files=files.look(guest.cloud, self._files, shell))
                 with contextlib.suppress(GuestError):
                     late = agent.read(shell)
         self.facts = replace(
@@ -231,7 +235,7 @@ class Anne:
                 attempts=attempts,
                 launched_key_fingerprints=(guest.login.key.fingerprint,) if guest.login.key else (),
                 password_change=change,
-                files=files,
+                files=system_files,
                 late_report=late,
             ),
         )
@@ -272,6 +276,13 @@ class Anne:
                 reboot_error=error,
             ),
         )
+
+        imported = self.facts.imported
+        if imported is not None and imported.image_id:
+            self._record.say("asking the API for what it must take, and what it must refuse")
+            with contextlib.suppress(InteropError):
+                asked = limits.ask(guest.cloud, imported.image_id, Deadline.after(LIMITS_TIMEOUT_S))
+                self.facts = replace(self.facts, limits=asked)
 
     def application(self) -> None:
         """Her app answers from outside with the nonce of this launch; what was not opened is closed."""

@@ -16,6 +16,7 @@ from golden_flows.guests.ssh import GuestShell, KeyPair
 from golden_flows.journal import Journal
 from golden_flows.model.facts import BootFacts, PortFacts
 from golden_flows.model.guest import GuestReport
+from golden_flows.model.network_data import bare_ip
 from golden_flows.waiting import Deadline, wait_for
 
 SSH_PORT = 22
@@ -48,8 +49,11 @@ class Request:
     image: ImageRef
     networks: tuple[NetworkRef, ...]
     user_data: UserData
+    """Left out where no channel of the cloud carries any."""
     key: KeyPair
     """Registered with the cloud only where the profile offers key authentication."""
+    files: tuple[tuple[str, bytes], ...] = ()
+    """(path, content): ``personality``."""
 
 
 class Instance:
@@ -87,7 +91,8 @@ class Instance:
             networks=request.networks,
             key_name=key_name,
             security_group=group,
-            user_data=request.user_data.content,
+            user_data=request.user_data.content if profile.carries_user_data else b"",
+            files=request.files,
             metadata={"interop_run": self._run_id},
             admin_password=password,
             config_drive="config-drive" in profile.channels,
@@ -204,6 +209,13 @@ class Instance:
             known_fingerprints=report.host_key_fingerprints if report and report.host_key_fingerprints else None,
             deadline=deadline,
         )
+
+
+def has_address(boot: BootFacts, report: GuestReport) -> bool:
+    """Whether the first NIC got its address: by a lease, or, where there is no DHCP, however the cloud tells it."""
+    link = report.link(boot.ports[0].mac) if boot.ports else None
+    told = [] if link is None else [bare_ip(one) for one in link.addresses]
+    return bool(report.leases) or (bool(boot.ports) and boot.ports[0].fixed_ip in told)
 
 
 def _is_last(report: GuestReport) -> bool:

@@ -15,6 +15,8 @@ from golden_flows.journal import Journal
 TRANSFER_TIMEOUT_S = 3600.0
 CLEANUP_TIMEOUT_S = 120.0
 SHELL_TIMEOUT_S = 40.0
+LIMITS_TIMEOUT_S = 120.0
+"""For a handful of servers that are deleted as soon as they are accepted."""
 APP_TIMEOUT_S = 20.0
 """From the agent's report to the first answer of Anne's app."""
 
@@ -37,7 +39,14 @@ class Setting:
         return (self.src,) if self.src is self.dst else (self.src, self.dst)
 
 
-def request(cloud: Cloud, image: ImageRef, name: str, user_data: UserData, key: KeyPair) -> Request:
+def request(
+    cloud: Cloud,
+    image: ImageRef,
+    name: str,
+    user_data: UserData,
+    key: KeyPair,
+    files: tuple[tuple[str, bytes], ...] = (),
+) -> Request:
     """An instance on the networks that the cloud's profile names."""
     networks = cloud.find_networks(cloud.profile.networks)
-    return Request(name=name, image=image, networks=networks, user_data=user_data, key=key)
+    return Request(name=name, image=image, networks=networks, user_data=user_data, key=key, files=files)

@@ -6,6 +6,13 @@ from dataclasses import dataclass
 
 from golden_flows.model.evidence import EvidenceLevel
 
+INJECTION = "injection"
+"""The channel of a host that writes into a guest's disk before its first start."""
+USER_DATA_CHANNELS = ("openstack-http", "ec2-http", "config-drive")
+"""Those that carry user data."""
+FILE_CHANNELS = (INJECTION, "config-drive", "xenstore")
+"""Those that carry the files of ``personality``."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
@@ -27,7 +34,7 @@ class Profile:
     auth: tuple[str, ...] = ("key",)
     """Ways to log in that this cloud offers: ``key``, ``password``."""
     channels: tuple[str, ...] = ("openstack-http",)
-    """Configuration channels: ``openstack-http``, ``ec2-http``, ``config-drive``, ``xenstore``."""
+    """Configuration channels: ``openstack-http``, ``ec2-http``, ``config-drive``, ``xenstore``, ``injection``."""
     vendor_data_targets: tuple[str, ...] = ()
     """Names of the operator's services that fill ``vendor_data2.json`` (nova's ``vendordata_dynamic_targets``)."""
     image_format: str | None = None
@@ -58,6 +65,11 @@ class Profile:
     """A reference cloud's own evidence listing (leases, DHCP capture)."""
     active_faults: tuple[str, ...] = ()
     """Faults that this reference cloud has been told to have; always shown in the report."""
+
+    @property
+    def carries_user_data(self) -> bool:
+        """Whether a channel that it claims can."""
+        return any(one in USER_DATA_CHANNELS for one in self.channels)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from golden_flows.model.cloud import Pair, Profile
+from golden_flows.model.files import FileFacts, LimitFacts
 from golden_flows.model.guest import Consoles, GuestReport
 from golden_flows.model.nics import HotplugFacts
 
@@ -382,9 +383,11 @@ class Facts:
     boot: BootFacts | None = None
     """Anne's instance on the destination; also what the NIC, metadata and driver checks read."""
     auth: AuthFacts | None = None
+    files: FileFacts | None = None
     user_data: UserDataFacts | None = None
     hotplug: HotplugFacts | None = None
     """A further NIC that came and went before ``user_data.after_reboot``."""
+    limits: LimitFacts | None = None
     power: PowerFacts | None = None
     """How the guest went down and up again for ``user_data.after_reboot``."""
     application: ApplicationFacts | None = None

@@ -52,7 +52,7 @@ class GuestIdentity:
 @dataclass(frozen=True, kw_only=True)
 class Channel:
     name: str
-    """``config-drive``, ``openstack-http``, ``ec2-http``, ``xenstore``."""
+    """``config-drive``, ``openstack-http``, ``ec2-http``, ``xenstore``, ``injection``."""
     present: bool
     used: bool = False
     reason: str = ""

@@ -137,6 +137,15 @@ FLOWS = (
         ),
         dst="public",
     ),
+    # Nothing but what the host writes into the disk: no DHCP, no metadata service, no user data.
+    Flow(
+        (
+            fault("injected:file_traversal", "UD-8"),
+            fault("injected:ud_trunc", "UD-6"),
+            fault("injected:stale_key", "AU-2"),
+        ),
+        dst="injected",
+    ),
     # The way back, RAW all along.
     Flow((fault("private:bus=ide", "PV-1"),), src="public-lite", dst="private"),
 )

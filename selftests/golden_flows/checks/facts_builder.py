@@ -32,6 +32,7 @@ from golden_flows.model.facts import (
     TransferFacts,
     UserDataFacts,
 )
+from golden_flows.model.files import Answer, FileFacts, InjectedFile, LimitFacts
 from golden_flows.model.finding import Said
 from golden_flows.model.guest import (
     Block,
@@ -337,6 +338,21 @@ def auth() -> AuthFacts:
     )
 
 
+def files() -> FileFacts:
+    file = InjectedFile(
+        path="/srv/file", sent_bytes=4, sent_sha256=DIGEST, found_sha256=DIGEST, owner=0, group=0, mode=0o600
+    )
+    return FileFacts(carriers=("config-drive",), allowed=5, files=(file,))
+
+
+def limits() -> LimitFacts:
+    return LimitFacts(
+        longest=Answer(asked="65535 characters", status=202, server_status="BUILD"),
+        too_long=Answer(asked="65536 characters", status=400, message="user_data is too long"),
+        hostile_files=(),
+    )
+
+
 def user_data() -> UserDataFacts:
     first = report()
     again = replace(first, boot_id="boot-2", user_data=replace(first.user_data, ran_this_boot=False))
@@ -389,8 +405,10 @@ def healthy_facts() -> Facts:
         conversion=conversion(),
         boot=boot(),
         auth=auth(),
+        files=files(),
         user_data=user_data(),
         hotplug=nic_facts.hotplug(),
+        limits=limits(),
         power=PowerFacts(last_status="SHUTOFF", seconds_to_shutoff=2.5, waited_s=2.5),
         application=application(),
         lifecycle=lifecycle(),
@@ -484,6 +502,14 @@ def with_files(**changes: Any) -> Facts:
 def with_user_data_run(**changes: Any) -> Facts:
     first = replace(report(), user_data=replace(report().user_data, **changes))
     return replace(healthy_facts(), user_data=replace(user_data(), first=first))
+
+
+def with_file(**changes: Any) -> Facts:
+    return replace(healthy_facts(), files=replace(files(), files=(replace(files().files[0], **changes),)))
+
+
+def with_limits(**changes: Any) -> Facts:
+    return replace(healthy_facts(), limits=replace(limits(), **changes))
 
 
 def with_reboot(**changes: Any) -> Facts:

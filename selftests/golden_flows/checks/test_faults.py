@@ -10,6 +10,7 @@ from refclouds.faults import FAULTS
 
 from golden_flows.guideline import load_guideline
 from golden_flows.model.facts import Facts, Leftover, PasswordChange, PowerFacts
+from golden_flows.model.files import Answer
 from golden_flows.model.guest import Channel, Consoles, Getty, UserDataRun
 from selftests.golden_flows.checks.facts_builder import (
     MAC1,
@@ -38,6 +39,7 @@ from selftests.golden_flows.checks.facts_builder import (
     with_import,
     with_lease,
     with_lifecycle,
+    with_limits,
     with_links,
     with_probe,
     with_reboot,
@@ -267,6 +269,10 @@ SEEN: Mapping[str, Facts] = {
     "xs_kdf": _refused_password(),
     "ud_utf8": with_user_data_run(sha256="0", bytes=13),
     "ud_missing": _without_user_data(),
+    "ud_trunc": with_limits(too_long=Answer(asked="65536 characters", status=202, server_status="BUILD")),
+    "file_traversal": with_limits(hostile_files=(Answer(asked="a path with ..", status=202, server_status="ACTIVE"),)),
+    "iid_same": healthy_facts(),
+    "rebuild_stale": healthy_facts(),
     "iid_changes": _new_instance_after_reboot(),
     "wrong_target": with_application(nonce_found=None, payload_served_sha256="0"),
     "sg_open": with_application(closed_port_open=True),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from golden_flows.model.finding import NotApplicable, NotObserved
+from golden_flows.model.finding import NotObserved
 from golden_flows.model.guest import Link
 from selftests.golden_flows.checks.facts_builder import (
     MAC1,
@@ -71,9 +71,32 @@ def test_an_address_without_a_kept_lease_earns_no_pass() -> None:
     assert isinstance(said("N1-1", with_report(leases=())), NotObserved)
 
 
-def test_a_subnet_without_dhcp_is_not_judged() -> None:
+def test_a_subnet_without_dhcp_is_judged_by_what_the_guest_has() -> None:
+    """However it was told: a lease of another is not asked for."""
     static = replace(port(0), dhcp=False)
-    assert isinstance(said("N1-1", with_boot(ports=(static, port(1)))), NotApplicable)
+    assert said("N1-1", with_boot(ports=(static, port(1)), report=replace(report(), leases=()))) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "subject"),
+    [
+        ({"fixed_ip": "192.168.100.21"}, "address"),
+        ({"cidr": "192.168.0.0/16"}, "address"),
+        ({"gateway_ip": "192.168.100.254"}, "gateway"),
+    ],
+    ids=["address", "prefix", "gateway"],
+)
+def test_without_dhcp_what_the_guest_has_is_held_against_the_api(changes: dict[str, str], subject: str) -> None:
+    static = replace(port(0), dhcp=False, **changes)  # type: ignore[arg-type]  # texts, all of them
+    found = said("N1-1", with_boot(ports=(static, port(1))))
+    assert isinstance(found, tuple)
+    (one,) = found
+    assert one.subject.startswith(subject)
+
+
+def test_without_dhcp_and_without_the_nic_nothing_is_seen() -> None:
+    static = replace(port(0), dhcp=False, mac=MAC_HOME)
+    assert isinstance(said("N1-1", with_boot(ports=(static, port(1)))), NotObserved)
 
 
 def test_a_port_without_a_fixed_address_earns_no_pass() -> None:
