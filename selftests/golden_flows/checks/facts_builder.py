@@ -76,6 +76,12 @@ def vhd_footer(
     return block[:64] + struct.pack(">I", checksum) + block[68:]
 
 
+def qcow2_head(*, version: int = 3, backing: int = 0, incompatible: int = 0, compression: int = 0) -> bytes:
+    start = struct.pack(">4sIQIIQ", b"QFI\xfb", version, backing, 0, 16, 1 << 20)
+    head = start.ljust(72, b"\0") + struct.pack(">Q", incompatible)
+    return (head.ljust(100, b"\0") + struct.pack(">IB", 112, compression)).ljust(4096, b"\0")
+
+
 def src_profile() -> Profile:
     return Profile(cloud="private", channels=("openstack-http", "ec2-http"), auth=("key",))
 

@@ -13,6 +13,7 @@ from golden_flows.model.vhd import NotAVhdFooter, read_footer
 from selftests.golden_flows.checks.facts_builder import (
     SIZE_BYTES,
     failing,
+    qcow2_head,
     said,
     vhd_footer,
     with_conversion,
@@ -28,7 +29,7 @@ def _undeclared(facts: Facts) -> Facts:
 
 
 def test_an_undeclared_conversion_is_a_finding() -> None:
-    facts = _undeclared(with_conversion(disk_format="qcow2"))
+    facts = _undeclared(with_conversion(disk_format="qcow2", head=qcow2_head()))
     assert failing(facts) == {"CV-1"}
     assert isinstance(said("CV-4", facts), NotApplicable)
 

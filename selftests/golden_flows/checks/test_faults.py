@@ -22,6 +22,7 @@ from selftests.golden_flows.checks.facts_builder import (
     kernel_log,
     lifecycle,
     network_data,
+    qcow2_head,
     report,
     user_data,
     vhd_footer,
@@ -51,6 +52,7 @@ from selftests.golden_flows.checks.facts_builder import (
 )
 from selftests.golden_flows.checks.nic_facts import TOLD_LINK, with_hotplug
 from selftests.golden_flows.checks.test_pv_drivers import refused_bundle, without_vmxnet3
+from selftests.golden_flows.checks.test_qcow2 import stored
 from selftests.golden_flows.checks.test_secondary_nic import exchanged
 from selftests.golden_flows.checks.xen_facts import (
     with_command,
@@ -215,7 +217,7 @@ SEEN: Mapping[str, Facts] = {
     "flip_bit_store": replace(
         with_probe(os_hash_value="0"), conversion=with_conversion(expanded_sha256="0").conversion
     ),
-    "convert": with_conversion(disk_format="qcow2"),
+    "convert": with_conversion(disk_format="qcow2", head=qcow2_head()),
     "flip_bit_conv": with_conversion(expanded_sha256="0"),
     "vhd_force_size": _grown(),
     "vhd_align": with_conversion(
@@ -225,6 +227,7 @@ SEEN: Mapping[str, Facts] = {
         footer=vhd_footer(size_bytes=SIZE_BYTES + 512),
     ),
     "vhd_creator": with_conversion(footer=vhd_footer(creator=b"vpc ")),
+    "qcow2_zstd": stored(qcow2_head(incompatible=1 << 3, compression=1)),
     "size": with_size_probe(status="active", disk_format="vhd", virtual_size_bytes=2040 << 30, message=""),
     "vhd_footer": with_conversion(footer=vhd_footer(checksum_off=1)),
     "no_boot": with_boot(report=None, console="Booting from Hard Disk...\nNo bootable device.\n"),

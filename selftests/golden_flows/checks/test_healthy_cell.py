@@ -16,6 +16,7 @@ from selftests.golden_flows.checks.facts_builder import SILENT, boot, healthy_fa
 CHECKS = load_checks()
 NOT_APPLICABLE = {
     "AU-1",  # the public cloud's server is launched with a password, not with a key
+    "CV-6",  # it stores VHD
     "MD-11",  # it has no EC2 tree
     "AU-9",  # its hypervisor has no way to set another
     "N2-11",
