@@ -146,8 +146,31 @@ FLOWS = (
         ),
         dst="injected",
     ),
-    # The way back, RAW all along.
-    Flow((fault("private:bus=ide", "PV-1"),), src="public-lite", dst="private"),
+    # The way back, RAW all along; vendor data of a service, and the EC2 tree, are the private cloud's.
+    Flow(
+        (
+            fault("private:bus=ide", "PV-1"),
+            fault("private:qcow2_zstd", "CV-6"),
+            fault("private:vd_dead", "MD-13"),
+            fault("private:ec2_uuid_id", "MD-11"),
+        ),
+        src="public-lite",
+        dst="private",
+    ),
+    # The config drive alone, of both kinds: VFAT at home, ISO 9660 abroad.
+    Flow(
+        (
+            fault("configdrive-iso:cd_label", "MD-9"),
+            fault("configdrive-iso:nd_type", "MD-15"),
+            fault("configdrive-iso:cd_adminpass", "AU-8"),
+        ),
+        src="configdrive-vfat",
+        dst="configdrive-iso",
+    ),
+    # The EC2 tree alone: an instance is known by its EC2 id.
+    Flow(
+        (fault("ec2-only:md_listing_html", "MD-1"), fault("ec2-only:iid_changes", "UD-3")), src="vmdk", dst="ec2-only"
+    ),
 )
 
 

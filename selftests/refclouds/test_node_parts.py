@@ -150,6 +150,21 @@ def test_commas_in_paths_are_doubled() -> None:
     assert any("file=/state,,1/disk," in argument for argument in qemu_command.arguments(GUEST, WIRING))
 
 
+@pytest.mark.parametrize(
+    ("bus", "form", "device", "read_only"),
+    [
+        ("ide", "iso9660", "ide-cd,drive=config,bus=ide.1", "on"),
+        ("virtio", "iso9660", "ide-cd,drive=config,bus=ide.1", "on"),
+        ("virtio", "vfat", "virtio-blk-pci,drive=config", "on"),
+        ("ide", "vfat", "ide-hd,drive=config,bus=ide.1", "off"),
+    ],
+)
+def test_a_config_drive_is_a_disc_or_the_last_disk(bus: str, form: str, device: str, read_only: str) -> None:
+    argv = qemu_command.arguments(replace(GUEST, disk_bus=bus, config_drive_format=form), WIRING)
+    assert argv.index(device) > next(at for at, one in enumerate(argv) if "drive=disk" in one)
+    assert any("id=config" in one and f"readonly={read_only}" in one for one in argv)
+
+
 def test_every_hypervisor_can_be_found() -> None:
     assert hypervisors.names() == ["qemu", "xen"]
     with pytest.raises(UsageError, match="qemu"):

@@ -32,7 +32,7 @@ GUEST = GuestSpec(
         NicSpec("p1", "fa:16:3e:00:00:01", "n1", "10.0.0.5", 24, "netfront"),
         NicSpec("p2", "fa:16:3e:00:00:02", "n2", None, 24, "netfront"),
     ),
-    config_drive=Path("/share") / ID / "config-drive.iso",
+    config_drive=Path("/share") / ID / "config-drive",
     machine="pv",
 )
 PLACES = config.Places("/disks/d", "/host/c.log", ("xbp1", "xbp2"), "/host/config.iso")
@@ -72,6 +72,14 @@ def test_a_fully_virtual_guest_boots_its_own_sector_on_emulated_hardware() -> No
         '["type=ioemu,model=e1000,mac=fa:16:3e:00:00:01,bridge=xbp1", "type=vif,mac=fa:16:3e:00:00:02,bridge=xbp2"]'
     )
     assert "path=/host/c.log,append=on" in lines["device_model_args"]
+
+
+@pytest.mark.parametrize(("machine", "vdev"), [("pv", "xvdb"), ("hvm", "hdc")])
+def test_a_config_drive_of_vfat_is_a_disk(machine: str, vdev: str) -> None:
+    guest = replace(GUEST, machine=machine, nics=(), config_drive_format="vfat")
+    disk = told(config.domain(guest, replace(PLACES, bridges=()), uuid=ID))["disk"]
+    assert f"format=raw,backendtype=qdisk,vdev={vdev},access=rw,target=/host/config.iso" in disk
+    assert "cdrom" not in disk
 
 
 def test_without_the_platform_device_a_guest_keeps_its_emulated_disk() -> None:
