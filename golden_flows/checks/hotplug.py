@@ -59,13 +59,14 @@ def detached_nic_leaves_nothing_behind(facts: Facts) -> Said:
         return NotObserved("the API gives no account of the attached port")
     subject = f"detached {_name(plug.port)}"
     findings = _loose_ends(plug, plug.port, subject)
+    served = served_macs(plug.network_data_after or {}) | served_macs(after.network_data if after else {})
+    if canonical_mac(plug.port.mac) in served:
+        remedy = "renew the metadata when a port is detached; agents wait at every boot for a NIC that is named"
+        findings.append(Finding("network_data.json after the detach", "no word of it", plug.port.mac, remedy))
     missing: list[str] = []
     if after is None or first is None:
         missing.append("the guest did not report after it was started again (see UD-3)")
     else:
-        if canonical_mac(plug.port.mac) in served_macs(after.network_data):
-            remedy = "renew the metadata when a port is detached; agents wait at every boot for a NIC that is named"
-            findings.append(Finding("network_data.json after the detach", "no word of it", plug.port.mac, remedy))
         took_s, took_first_s = _network_time(after), _network_time(first)
         if took_s > took_first_s + STALL_S:
             remedy = "take the NIC out of the metadata, and let the image's agent not wait for NICs that are gone"

@@ -128,6 +128,7 @@ def _detach(guest: Instance, shell: GuestShell, facts: HotplugFacts, network: Ne
         facts,
         seconds_to_gone=_since(begin, gone),
         still_attached=still,
+        network_data_after=nics_inside.ask_metadata(shell),
         port_after=guest.cloud.show_port(port.port_id, network),
     )
 

@@ -39,8 +39,12 @@ def look(shell: GuestShell, ports: Sequence[PortFacts]) -> NicsInside:
     seen = parse(shell.run(_LOOK, timeout_s=30.0).stdout.decode("utf-8", "replace"))
     wanted = [(source, peer, there) for port in ports for source, peer, there in _questions(port, seen)]
     paths = _ask_paths(shell, wanted) if wanted else ()
-    document = _document(shell.run(_FETCH, timeout_s=40.0).stdout)
-    return NicsInside(nics=seen.nics, routes=seen.routes, paths=paths, network_data=document)
+    return NicsInside(nics=seen.nics, routes=seen.routes, paths=paths, network_data=ask_metadata(shell))
+
+
+def ask_metadata(shell: GuestShell) -> dict[str, object] | None:
+    """network_data.json as the metadata service answers now; None where it does not. Raises ``GuestError``."""
+    return _document(shell.run(_FETCH, timeout_s=40.0).stdout)
 
 
 def parse(text: str) -> NicsInside:

@@ -87,6 +87,8 @@ class HotplugFacts:
     """From the request until the guest had no such NIC; None when it kept it."""
     port_after: PortFacts | None = None
     """The port after it was detached; None when it is no more."""
+    network_data_after: dict[str, object] | None = None
+    """As the metadata service gave it to the guest after that; an agent may have read a config drive instead."""
     still_attached: bool = False
     """Whether the API still listed it as the server's when the guest had lost it."""
     error: str = ""

@@ -53,6 +53,7 @@ def hotplug() -> HotplugFacts:
         waited_s=60.0,
         inside=inside(),
         seconds_to_gone=0.8,
+        network_data_after=facts_builder.network_data(),
         port_after=replace(later_port(), server_id=None),
     )
 

@@ -253,7 +253,7 @@ SEEN: Mapping[str, Facts] = {
     "two_gw": with_report(network_data=network_data(routes=(GATEWAY_2,))),
     "shuffle_links": exchanged(),
     "hotplug_silent": with_hotplug(seconds_to_nic=None, seconds_to_address=None),
-    "stale_link": with_reboot(network_data={**network_data(), "links": [TOLD_LINK]}),
+    "stale_link": with_hotplug(network_data_after={**network_data(), "links": [TOLD_LINK]}),
     "xs_500": with_command("resetnetwork", "500", "vm-data/networking is no JSON"),
     "xs_gw6_key": _gateway_under_no_name(),
     "xs_no_pv": with_xenstore(pvaddons={}),

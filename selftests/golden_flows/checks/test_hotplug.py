@@ -76,7 +76,12 @@ def test_without_any_live_channel_nobody_could_tell_the_guest() -> None:
             id="the port has another address",
         ),
         pytest.param(with_hotplug(port_after=later_port()), id="the port is bound still"),
-        pytest.param(with_reboot(network_data={**network_data(), "links": [TOLD_LINK]}), id="the metadata names it"),
+        pytest.param(
+            with_reboot(network_data={**network_data(), "links": [TOLD_LINK]}), id="the next boot is told of it"
+        ),
+        pytest.param(
+            with_hotplug(network_data_after={**network_data(), "links": [TOLD_LINK]}), id="the metadata names it"
+        ),
         pytest.param(
             with_reboot(phases=(AgentPhase(name="drivers", verdict="failed", began_s=5.0, ended_s=35.0),)),
             id="the next boot waits",
