@@ -22,6 +22,7 @@ FACTS_OF: Final = {
     "boot": Stage.BOOT,
     "auth": Stage.AUTH,
     "files": Stage.AUTH,
+    "ipv6": Stage.AUTH,
     "user_data": Stage.USER_DATA,
     "hotplug": Stage.USER_DATA,
     "limits": Stage.USER_DATA,

@@ -31,6 +31,7 @@ from golden_flows.model.guest import (
     UserDataRun,
     canonical_mac,
 )
+from golden_flows.model.ipv6 import Dhcp6Lease
 
 CONSOLE_MARKER = MARKER
 CONFIGURES_LATER_NICS = True
@@ -96,6 +97,7 @@ def parse_status(document: Mapping[str, object], *, source: str = "ssh") -> Gues
         config_drive=_config_drive(drive) if drive else None,
         network_data=top.untrusted("network_data"),
         leases=top.each("dhcp", _lease),
+        leases6=top.each("dhcp6", _lease6),
         links=top.each("links", _link),
         links_before_drivers=top.each("links_before_drivers", _link),
         routes=top.each("routes", _route),
@@ -263,6 +265,17 @@ def _lease(one: Fields) -> DhcpLease:
         classless_routes=one.each(
             "classless_routes", lambda route: (route.text("destination"), route.text("gateway", ""))
         ),
+    )
+
+
+def _lease6(one: Fields) -> Dhcp6Lease:
+    return Dhcp6Lease(
+        interface=one.text("interface"),
+        mac=_mac(one),
+        mode=one.text("mode", ""),
+        ip=one.text_or_none("ip"),
+        dns=one.texts("dns"),
+        valid_s=one.integer("valid_s"),
     )
 
 

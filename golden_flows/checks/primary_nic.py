@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 from golden_flows.model.check import SILENT_GUEST, check, given, verdict
 from golden_flows.model.facts import BootFacts, Facts, PortFacts
-from golden_flows.model.finding import Finding, NotObserved, Said
+from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 from golden_flows.model.guest import DhcpLease, GuestReport, canonical_mac
 from golden_flows.model.network_data import bare_ip
 
@@ -27,6 +27,8 @@ def dhcp_says_what_the_api_says(facts: Facts) -> Said:
     if not boot.ports:
         return NotObserved("the API lists no port of the server")
     port = boot.ports[0]
+    if port.is_ipv6_alone:
+        return NotApplicable(f"{_name(port)} has no IPv4 address, only {port.fixed_ip6} (see N1-8)")
     if port.fixed_ip is None or port.cidr is None:
         return NotObserved(f"the API gives {_name(port)} no fixed address or no subnet")
     if not port.dhcp:

@@ -40,9 +40,10 @@ def further_nics_have_their_addresses(facts: Facts) -> Said:
             findings.append(Finding(_name(port), f"{port.fixed_ip} on its NIC", UNTOLD, REMEDY_UNTOLD))
         elif link is None:
             unseen.append(f"the guest has no NIC for {_name(port)} (see PV-1)")
-        elif port.fixed_ip not in _addresses(link):
-            actual = f"{link.name} has {', '.join(link.addresses) or 'no address'}"
-            findings.append(Finding(_name(port), f"{port.fixed_ip} on its NIC", actual, REMEDY_UNTOLD))
+        else:
+            has = f"{link.name} has {', '.join(link.addresses) or 'no address'}"
+            lacking = [one for one in _fixed(port) if one not in _addresses(link)]
+            findings += [Finding(_name(port), f"{one} on its NIC", has, REMEDY_UNTOLD) for one in lacking]
     return verdict(findings, unseen)
 
 
@@ -86,13 +87,14 @@ def no_address_is_on_another_nic(facts: Facts) -> Said:
     served = served_addresses(boot.report.network_data)
     for port in boot.ports:
         own = canonical_mac(port.mac)
-        carriers = [one for one in boot.report.links if port.fixed_ip in _addresses(one)]
-        told = [one.mac for one in served if one.ip == port.fixed_ip]
-        wrong = [f"{canonical_mac(one.mac)} ({one.name})" for one in carriers if canonical_mac(one.mac) != own]
-        wrong += [f"{mac} in network_data.json" for mac in told if mac != own]
         remedy = "the metadata names another MAC than Neutron does: look for NICs matched by order instead of port id"
-        findings += [Finding(f"address {port.fixed_ip}", f"on {port.mac}", shorten(one, 80), remedy) for one in wrong]
-        if not carriers:
+        for ip in _fixed(port):
+            carriers = [one for one in boot.report.links if ip in _addresses(one)]
+            told = [one.mac for one in served if one.ip == ip]
+            wrong = [f"{canonical_mac(one.mac)} ({one.name})" for one in carriers if canonical_mac(one.mac) != own]
+            wrong += [f"{mac} in network_data.json" for mac in told if mac != own]
+            findings += [Finding(f"address {ip}", f"on {port.mac}", shorten(one, 80), remedy) for one in wrong]
+        if not any(port.fixed_ip in _addresses(one) for one in boot.report.links):
             unseen.append(f"no NIC carries {port.fixed_ip}, the address of {_name(port)}")
     return verdict(findings, unseen)
 
@@ -104,8 +106,14 @@ def _route_defect(boot: BootFacts, report: GuestReport, family: int) -> Finding 
     ways = [
         one for one in report.routes if one.family == family and one.destination in ("default", "0.0.0.0/0", "::/0")
     ]
-    needed = family == 4 and primary_port.gateway_ip is not None
-    if [one.interface for one in ways] == [primary] or not (ways or needed):
+    ways_of = [one.interface for one in ways]
+    if family == 6:
+        # a gateway that no router announces is told by metadata or xenstore, and not by every one (N2-12)
+        needed = primary_port.subnet6 is not None and bool(primary_port.subnet6.ra_mode and primary_port.gateway6_ip)
+        ways_of = sorted(set(ways_of))  # several routers of one link may announce themselves
+    else:
+        needed = primary_port.gateway_ip is not None and not primary_port.is_ipv6_alone
+    if ways_of == [primary] or not (ways or needed):
         return None
     actual = ", ".join(f"{one.gateway or 'on link'} by {one.interface}" for one in ways[:8]) or "none"
     remedy = "one gateway only: the primary subnet's; give other subnets host routes instead"
@@ -115,6 +123,11 @@ def _route_defect(boot: BootFacts, report: GuestReport, family: int) -> Finding 
 def _one_port(boot: BootFacts) -> NotApplicable:
     networks = ", ".join(port.network for port in boot.ports) or "none"
     return NotApplicable(f"the server has {len(boot.ports)} port(s), on: {networks}")
+
+
+def _fixed(port: PortFacts) -> list[str]:
+    """The port's address of each family, in canonical spelling."""
+    return list(dict.fromkeys(ip for one in (port.fixed_ip, port.fixed_ip6) if one and (ip := bare_ip(one))))
 
 
 def _addresses(link: Link) -> set[str | None]:

@@ -9,6 +9,7 @@ from golden_flows.clouds.records import NetworkRef
 from golden_flows.clouds.session import ApiSession
 from golden_flows.errors import UsageError
 from golden_flows.model.facts import PortFacts
+from golden_flows.model.ipv6 import Subnet6
 
 
 def list_networks(api: ApiSession) -> tuple[NetworkRef, ...]:
@@ -75,6 +76,17 @@ def port_facts(api: ApiSession, port: Any, networks: dict[str, NetworkRef]) -> P
         fixed_ips=tuple(str(one.get("ip_address")) for one in every),
         host_routes=_host_routes(subnet),
         server_id=port.device_id or None,
+        subnet6=_subnet6(subnet6) if subnet6 else None,
+    )
+
+
+def _subnet6(subnet: Any) -> Subnet6:
+    return Subnet6(
+        cidr=str(subnet.cidr),
+        gateway_ip=subnet.gateway_ip or None,
+        dhcp=bool(subnet.is_dhcp_enabled),
+        address_mode=subnet.ipv6_address_mode or None,
+        ra_mode=subnet.ipv6_ra_mode or None,
     )
 
 
@@ -88,11 +100,12 @@ def _subnet(api: ApiSession, fixed: dict[str, Any]) -> Any:
 
 
 def open_ports(api: ApiSession, group_id: str, tcp_ports: Sequence[int]) -> None:
-    """Let these TCP ports and ICMP in, from anywhere."""
-    rules: list[dict[str, Any]] = [{"protocol": "icmp"}]
-    rules += [{"protocol": "tcp", "port_range_min": one, "port_range_max": one} for one in tcp_ports]
+    """Let these TCP ports and ICMP in, from anywhere, over IPv4 and IPv6."""
+    tcp = [{"protocol": "tcp", "port_range_min": one, "port_range_max": one} for one in tcp_ports]
     with api.guard("creating security group rules"):
-        for rule in rules:
-            api.sdk.network.create_security_group_rule(
-                security_group_id=group_id, direction="ingress", ether_type="IPv4", **rule
-            )
+        for ether_type, icmp in (("IPv4", "icmp"), ("IPv6", "ipv6-icmp")):
+            rules: list[dict[str, Any]] = [{"protocol": icmp}, *tcp]
+            for rule in rules:
+                api.sdk.network.create_security_group_rule(
+                    security_group_id=group_id, direction="ingress", ether_type=ether_type, **rule
+                )

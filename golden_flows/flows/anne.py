@@ -19,7 +19,7 @@ from golden_flows.clouds import disk_image, mover
 from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.size_probe import probe_size
 from golden_flows.errors import GuestError, InteropError, WaitTimeout
-from golden_flows.flows import devices, files, home, limits, ways_in
+from golden_flows.flows import devices, files, home, ipv6, limits, ways_in
 from golden_flows.flows.golden_flow import StageFunction, StageStopped
 from golden_flows.flows.home import SourceImage
 from golden_flows.flows.hotplug import as_json, plug_and_unplug
@@ -37,7 +37,7 @@ from golden_flows.flows.setting import (
 )
 from golden_flows.flows.story import APP_PORT, CLOSED_PORT, PAYLOAD_PATH, UserData, user_data_abroad
 from golden_flows.guests.ssh import KeyPair, generate_key
-from golden_flows.guests.tcp import HttpAnswer, http_get, probe_port
+from golden_flows.guests.tcp import HttpAnswer, http_get, probe_port, url_of
 from golden_flows.model import vhd
 from golden_flows.model.cloud import Pair
 from golden_flows.model.facts import (
@@ -219,6 +219,7 @@ class Anne:
         self._record.say("logging in")
         attempts = ways_in.try_all_ways(guest, self._source.password)
         change, system_files, late = None, GuestFiles(), None
+        six = ipv6.nothing(self._booted().ports)
         if ways_in.is_in(attempts, "password"):
             change = ways_in.change_password(guest, self._at.journal, self._record.say)
         if ways_in.is_in(attempts):
@@ -226,6 +227,7 @@ class Anne:
             with guest.shell(self._booted().report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
                 system_files = agent.read_files(shell)
                 self.facts = replace(self.facts, files=files.look(guest.cloud, self._files, shell))
+                six = six or ipv6.look(shell)
                 with contextlib.suppress(GuestError):
                     late = agent.read(shell)
         self.facts = replace(
@@ -238,6 +240,7 @@ class Anne:
                 files=system_files,
                 late_report=late,
             ),
+            ipv6=six,
         )
         if not ways_in.is_in(attempts):
             reasons = "; ".join(f"{one.method}: {one.error or 'refused'}" for one in attempts[: len(guest.login.asked)])
@@ -292,8 +295,8 @@ class Anne:
         self._record.say("asking Anne's app from outside")
         with ThreadPoolExecutor(1) as beside:  # a port that swallows what comes to it costs the whole timeout
             closed_port = beside.submit(probe_port, guest.address, CLOSED_PORT, access)
-            answer = self._ask_app(f"http://{guest.address}:{APP_PORT}/nonce", access)
-            payload = http_get(f"http://{guest.address}:{APP_PORT}/payload", access, timeout_s=60.0)
+            answer = self._ask_app(url_of(guest.address, APP_PORT, "nonce"), access)
+            payload = http_get(url_of(guest.address, APP_PORT, "payload"), access, timeout_s=60.0)
             in_guest, listening, kernel_log = self._look_inside()
         if kernel_log:
             self._record.keep("kernel.file-systems.txt", "\n".join(kernel_log.lines), "dmesg in the guest")

@@ -23,6 +23,12 @@ class HttpAnswer:
     """Why there is no answer, or why the body is cut short; may be empty."""
 
 
+def url_of(address: str, port: int, path: str) -> str:
+    """A URL of plain HTTP; an IPv6 address goes into brackets."""
+    host = f"[{address}]" if ":" in address else address
+    return f"http://{host}:{port}/{path}"
+
+
 def probe_port(address: str, port: int, access: str | None = None, timeout_s: float = 3.0) -> bool | None:
     """True: it accepts connections. False: refused, unreachable, or silent. None: the way in itself is broken."""
     try:

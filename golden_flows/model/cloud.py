@@ -37,6 +37,8 @@ class Profile:
     """Configuration channels: ``openstack-http``, ``ec2-http``, ``config-drive``, ``xenstore``, ``injection``."""
     vendor_data_targets: tuple[str, ...] = ()
     """Names of the operator's services that fill ``vendor_data2.json`` (nova's ``vendordata_dynamic_targets``)."""
+    metadata_ipv6: bool = True
+    """Whether metadata over HTTP also answers at ``fe80::a9fe:a9fe``, where servers have IPv6."""
     image_format: str | None = None
     """Disk format that an imported RAW image is converted into (``vhd``); None: not converted."""
     hypervisor: str = "unknown"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.files import FileFacts, LimitFacts
 from golden_flows.model.guest import Consoles, GuestReport
+from golden_flows.model.ipv6 import Ipv6Facts, Subnet6
 from golden_flows.model.nics import HotplugFacts
 
 
@@ -193,6 +194,13 @@ class PortFacts:
     """(destination CIDR, gateway) that the IPv4 subnet tells its hosts of."""
     server_id: str | None = None
     """Whose port it is; None for nobody's."""
+    subnet6: Subnet6 | None = None
+    """The whole of that subnet."""
+
+    @property
+    def is_ipv6_alone(self) -> bool:
+        """Whether ``fixed_ip`` is ``fixed_ip6``, for want of an IPv4 address."""
+        return self.fixed_ip is not None and self.fixed_ip == self.fixed_ip6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -384,6 +392,8 @@ class Facts:
     """Anne's instance on the destination; also what the NIC, metadata and driver checks read."""
     auth: AuthFacts | None = None
     files: FileFacts | None = None
+    ipv6: Ipv6Facts | None = None
+    """Read where somebody got in; empty on a cloud without IPv6."""
     user_data: UserDataFacts | None = None
     hotplug: HotplugFacts | None = None
     """A further NIC that came and went before ``user_data.after_reboot``."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from golden_flows.model.config_drive import ConfigDriveSeen
+from golden_flows.model.ipv6 import Dhcp6Lease
 from golden_flows.model.xen import HypervisorSeen, Xenstore
 
 
@@ -218,6 +219,7 @@ class GuestReport:
     network_data: Mapping[str, object] = field(default_factory=dict)
     """As served by the channel that was used; untrusted."""
     leases: tuple[DhcpLease, ...] = ()
+    leases6: tuple[Dhcp6Lease, ...] = ()
     links: tuple[Link, ...] = ()
     links_before_drivers: tuple[Link, ...] = ()
     routes: tuple[Route, ...] = ()

@@ -87,6 +87,11 @@ def served_addresses(document: Mapping[str, object]) -> tuple[ServedAddress, ...
     return tuple(ServedAddress(mac, ip) for mac, ip in found if ip)
 
 
+def served_types(document: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """(MAC, type) of each network in the order served: ``ipv4_dhcp``, ``ipv6_slaac``."""
+    return tuple((mac, _text(network, "type")) for mac, network in _networks(document))
+
+
 def served_defaults(document: Mapping[str, object]) -> tuple[ServedDefault, ...]:
     """Default routes in the order served."""
     return tuple(

@@ -341,7 +341,8 @@ def test_socks_takes_an_address_written_as_a_name() -> None:
         (b"\x01\xa9\xfe\xa9\xfe", 2),  # the metadata service
         (b"\x01\x08\x08\x08\x08", 2),
         (b"\x03\x09localhost", 4),
-        (b"\x04" + bytes(16), 8),
+        (b"\x04" + bytes.fromhex("fe80") + bytes(10) + bytes.fromhex("a9fea9fe"), 2),
+        (b"\x05" + bytes(16), 8),
     ],
 )
 def test_socks_refuses_all_else(destination: bytes, code: int) -> None:

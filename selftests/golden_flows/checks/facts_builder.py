@@ -47,6 +47,7 @@ from golden_flows.model.guest import (
     Route,
     UserDataRun,
 )
+from golden_flows.model.ipv6 import Ipv6Facts
 from golden_flows.model.nova_metadata import EC2_RULES, EC2_VERSIONS, OPENSTACK_RULES, OPENSTACK_VERSIONS, Rule
 from golden_flows.model.xen import HypervisorSeen
 from selftests.golden_flows.checks import nic_facts
@@ -412,6 +413,7 @@ def healthy_facts() -> Facts:
         boot=boot(),
         auth=auth(),
         files=files(),
+        ipv6=Ipv6Facts(),
         user_data=user_data(),
         hotplug=nic_facts.hotplug(),
         limits=limits(),

@@ -51,6 +51,7 @@ from selftests.golden_flows.checks.facts_builder import (
     with_vendor_parts,
 )
 from selftests.golden_flows.checks.nic_facts import TOLD_LINK, with_hotplug
+from selftests.golden_flows.checks.test_ipv6 import with_metadata6, with_nic6
 from selftests.golden_flows.checks.test_pv_drivers import refused_bundle, without_vmxnet3
 from selftests.golden_flows.checks.test_qcow2 import stored
 from selftests.golden_flows.checks.test_secondary_nic import exchanged
@@ -237,6 +238,8 @@ SEEN: Mapping[str, Facts] = {
     "console": with_boot(console=""),
     "smbios": with_identity(smbios_product="Standard PC", smbios_uuid=None),
     "dhcp_wrong_gw": with_lease(routers=("192.168.100.254",)),
+    "v6_mode_mix": with_nic6(addresses=(), managed=True, other=True),
+    "v6_md_off": with_metadata6(status=None, uuid=None, error="[Errno 113] No route to host"),
     "md_listing_html": with_report(listing={"/": "<html>", "/openstack": "<html>"}),
     "error_200": _answering_anything(),
     "swap_identity": with_identity(uuid=OTHER_UUID),

@@ -7,6 +7,7 @@ from typing import Any
 
 from golden_flows.model.facts import BootFacts, Facts, PasswordChange
 from golden_flows.model.guest import Block, GuestReport, GuestTools, Route, Service
+from golden_flows.model.ipv6 import Address6, Ipv6Facts, MetadataAnswer, Nic6, Subnet6
 from golden_flows.model.xen import HypervisorSeen, Xenstore, XenstoreCommand, XenstoreNic
 from selftests.golden_flows.checks.facts_builder import (
     MAC1,
@@ -16,6 +17,7 @@ from selftests.golden_flows.checks.facts_builder import (
     auth,
     boot,
     healthy_facts,
+    network_data,
     port,
     report,
 )
@@ -54,6 +56,12 @@ def xenstore() -> Xenstore:
     )
 
 
+def _with_ipv6(document: dict[str, Any]) -> dict[str, object]:
+    network = {"id": "network2", "link": "tap1", "network_id": "n-1", "type": "ipv6"}
+    told = {**network, "ip_address": "fd00:64::20", "netmask": "ffff:ffff:ffff:ffff::", "routes": []}
+    return {**document, "networks": [*document["networks"], told]}
+
+
 def xen_report() -> GuestReport:
     first, second = report().links
     return replace(
@@ -66,14 +74,25 @@ def xen_report() -> GuestReport:
             replace(second, driver="vif"),
         ),
         routes=(*report().routes, Route(family=6, destination="default", gateway=GATEWAY6, interface="eth0")),
+        network_data=_with_ipv6(network_data()),
         xenstore=xenstore(),
         tools=GuestTools(verdict="ok", running=True, version="7.0.0-1"),
         services=(Service(name="guest-tools", state="running"),),
     )
 
 
+SUBNET6 = Subnet6(cidr="fd00:64::/64", gateway_ip=GATEWAY6)
+"""Told by xenstore alone: no router announces it."""
+
+
+def xen_ipv6() -> Ipv6Facts:
+    address = Address6(ip="fd00:64::20", prefixlen=64, permanent=True)
+    nic = Nic6(name="eth0", mac=MAC1, accept_ra=1, addresses=(address,), heard=False)
+    return Ipv6Facts(nics=(nic,), metadata=(MetadataAnswer(interface="eth0", status=200, uuid=SERVER),))
+
+
 def xen_boot() -> BootFacts:
-    first = replace(port(0), fixed_ip6="fd00:64::20", gateway6_ip=GATEWAY6)
+    first = replace(port(0), fixed_ip6="fd00:64::20", gateway6_ip=GATEWAY6, subnet6=SUBNET6)
     return replace(boot(), report=xen_report(), ports=(first, port(1)))
 
 
@@ -95,7 +114,8 @@ def xen_facts() -> Facts:
     )
     channels = (*xen_report().channels, replace(xen_report().channels[0], name="xenstore", used=False))
     told = replace(xen_boot(), report=replace(xen_report(), channels=channels))
-    return replace(healthy, dst=dst, boot=told, auth=replace(auth(), files=files, password_change=changed))
+    late = replace(auth(), files=files, password_change=changed)
+    return replace(healthy, dst=dst, boot=told, auth=late, ipv6=xen_ipv6())
 
 
 # Each of these bends one part of the Xen cell; keyword names are fields of that part.

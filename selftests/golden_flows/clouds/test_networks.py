@@ -17,7 +17,8 @@ SIX = {"subnet_id": "s6", "ip_address": "fd00::5"}
 
 def subnet(cidr: str, gateway: str | None, dhcp: bool) -> SimpleNamespace:
     routes = [{"destination": "10.9.0.0/16", "nexthop": gateway}]
-    more = {"dns_nameservers": [], "host_routes": routes}
+    modes = {"ipv6_address_mode": "slaac", "ipv6_ra_mode": None} if ":" in cidr else {}
+    more = {"dns_nameservers": [], "host_routes": routes, **modes}
     return SimpleNamespace(cidr=cidr, gateway_ip=gateway, is_dhcp_enabled=dhcp, **more)
 
 
@@ -43,11 +44,13 @@ def test_the_first_address_of_each_family_is_told_whatever_their_order() -> None
             True,
         )
         assert (facts.fixed_ip6, facts.gateway6_ip) == ("fd00::5", "fd00::1")
+        assert facts.subnet6 is not None
+        assert (facts.subnet6.mode, facts.subnet6.ra_mode, facts.is_ipv6_alone) == ("slaac", None, False)
 
 
 def test_a_port_with_one_family_has_no_word_of_the_other() -> None:
     assert (seen(FOUR).fixed_ip6, seen(FOUR).gateway6_ip) == (None, None)
-    assert (seen(SIX).fixed_ip, seen(SIX).fixed_ip6) == ("fd00::5", "fd00::5")
+    assert (seen(SIX).fixed_ip, seen(SIX).fixed_ip6, seen(SIX).is_ipv6_alone) == ("fd00::5", "fd00::5", True)
 
 
 def test_a_port_has_every_address_the_routes_of_its_subnet_and_its_server() -> None:

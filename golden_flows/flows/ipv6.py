@@ -1,0 +1,81 @@
+"""IPv6 as a running guest has it: addresses, what routers announce, and metadata at its link-local address.
+
+Looked at over SSH and without the guest's agent, by the Python that our images and full systems have.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from golden_flows import guests
+from golden_flows.agents.fields import Fields
+from golden_flows.errors import GuestError, shorten
+from golden_flows.guests.ssh import GuestShell
+from golden_flows.model.facts import PortFacts
+from golden_flows.model.guest import canonical_mac
+from golden_flows.model.ipv6 import Address6, Ipv6Facts, MetadataAnswer, Nic6
+
+LOOK_TIMEOUT_S = 30.0
+
+_SCRIPT = Path(guests.__file__).with_name("ipv6_inside.py")
+# Linux IF_RA_RCVD, IF_RA_MANAGED, IF_RA_OTHERCONF (net/if_inet6.h), and IFA_F_PERMANENT
+_HEARD, _MANAGED, _OTHER = 0x20, 0x40, 0x80
+_PERMANENT = 0x80
+_ANSWER_LIMIT_BYTES = 1 << 20
+
+
+def nothing(ports: Sequence[PortFacts]) -> Ipv6Facts | None:
+    """That there is nothing to look at where no port has an IPv6 address; None where there is."""
+    return None if any(port.fixed_ip6 for port in ports) else Ipv6Facts()
+
+
+def look(shell: GuestShell) -> Ipv6Facts:
+    """Everything at once. What could not be seen is in ``error``; nothing is raised."""
+    try:
+        told = shell.run("python3 -", timeout_s=LOOK_TIMEOUT_S, stdin=_SCRIPT.read_bytes())
+        if told.exit_code != 0:
+            complaint = shorten(told.stderr.decode("utf-8", "replace"), 200)
+            return Ipv6Facts(error=f"python3 in the guest ended with {told.exit_code}: {complaint}")
+        return parse(json.loads(told.stdout[:_ANSWER_LIMIT_BYTES]))
+    except (GuestError, ValueError) as error:
+        return Ipv6Facts(error=shorten(str(error), 200))
+
+
+def parse(document: object) -> Ipv6Facts:
+    """What the script in the guest said. Raises ``GuestError`` naming the key that is wrong."""
+    top = Fields(document, "ipv6")
+    return Ipv6Facts(nics=top.each("nics", _nic), metadata=top.each("metadata", _answer))
+
+
+def _nic(one: Fields) -> Nic6:
+    flags = one.integer("flags")
+    accept_ra = one.text_or_none("accept_ra")
+    return Nic6(
+        name=one.text("name"),
+        mac=canonical_mac(one.text("mac", "")),
+        accept_ra=int(accept_ra) if accept_ra and accept_ra.isdecimal() else None,
+        forwarding=one.text_or_none("forwarding") == "1",
+        addresses=one.each("addresses", _address),
+        heard=None if flags is None else bool(flags & _HEARD),
+        managed=None if flags is None else bool(flags & _MANAGED),
+        other=None if flags is None else bool(flags & _OTHER),
+    )
+
+
+def _address(one: Fields) -> Address6:
+    return Address6(
+        ip=one.text("ip"),
+        prefixlen=one.integer("prefixlen") or 0,
+        permanent=bool((one.integer("flags") or 0) & _PERMANENT),
+    )
+
+
+def _answer(one: Fields) -> MetadataAnswer:
+    return MetadataAnswer(
+        interface=one.text("interface"),
+        status=one.integer("status"),
+        uuid=one.text_or_none("uuid"),
+        error=one.text("error", ""),
+    )
