@@ -16,8 +16,8 @@ FINDINGS_MAX = 8
 def network_data_has_a_documented_form(facts: Facts) -> Said:
     """The document keeps to nova's schema, or to what nova is known to write beyond it.
 
-    An agent that meets a type it does not know leaves that NIC alone at best; cloud-init before 18.3 left them all. The
-    strict reading of the schema, which nova itself does not pass, is kept as evidence and not judged.
+    An agent that meets a type it does not know leaves that NIC alone at best; cloud-init before 19.1 left them all
+    (LP 1639263). The strict reading of the schema, which nova itself does not pass, is evidence and not judged.
     """
     report = given(facts.boot).report
     if report is None:
