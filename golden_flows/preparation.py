@@ -13,12 +13,13 @@ from pathlib import Path
 import psutil
 
 from golden_flows import journal as journal_module
-from golden_flows import reference_clouds, room
+from golden_flows import own_image, reference_clouds, room
 from golden_flows.clouds.config import known_cloud_names
 from golden_flows.errors import CleanupError, InteropError, UsageError
 from golden_flows.guideline import load_checks, load_guideline
 from golden_flows.interrupts import uninterrupted
 from golden_flows.model.cloud import Pair
+from golden_flows.own_image import OwnImage
 from golden_flows.reference_clouds import ReferenceCloud
 from golden_flows.session import Plan, RunContext, Session
 from golden_flows.workspace import Workspace
@@ -33,7 +34,14 @@ class Asked:
     src: Sequence[str]
     dst: Sequence[str]
     image: str | None = None
-    """Glance name (or id) that Anne's instance starts from on the sources; None: what each profile names."""
+    """What Anne's instance starts from on the sources: a Glance name or id there, or a file or URL of the user's.
+
+    None: what each profile names.
+    """
+    image_format: str | None = None
+    """Of the file or URL; None: detected."""
+    image_properties: Mapping[str, str] = field(default_factory=dict)
+    """What the file is imported with."""
     shims: bool = True
     """Whether shims of ours may supply what a cloud lacks; their use is always shown."""
     faults: Sequence[str] = ()
@@ -96,11 +104,11 @@ def prepare(asked: Asked, say: Say) -> PreparedRun:
     nothing is left running and no scratch is left.
     """
     guideline, checks = load_guideline(asked.guideline), load_checks()
-    own = known_cloud_names()
+    users = known_cloud_names()
     profiles = reference_clouds.known_profiles()
-    cells = _cells(asked, own, profiles)
+    cells = _cells(asked, users, profiles)
     to_start = tuple(
-        dict.fromkeys(name for cell in cells for name in (cell.src, cell.dst) if name not in own and name in profiles)
+        dict.fromkeys(name for cell in cells for name in (cell.src, cell.dst) if name not in users and name in profiles)
     )
     faults = _faults_by_cloud(asked.faults, to_start)
     room.require_memory(len(to_start))
@@ -109,6 +117,7 @@ def prepare(asked: Asked, say: Say) -> PreparedRun:
     session: Session | None = None
     try:
         room.require_disk(workspace.results, room.RESULTS_MIB)
+        own = _own_image(asked, workspace.scratch, say)
         if to_start:
             room.require_disk(workspace.scratch, len(to_start) * room.SCRATCH_PER_CLOUD_MIB)
             say(f"starting reference clouds: {', '.join(to_start)}")
@@ -116,9 +125,10 @@ def prepare(asked: Asked, say: Say) -> PreparedRun:
                 to_start, state_root=workspace.scratch, faults=faults, install=asked.install, say=say
             )
         plan = Plan(cells, tuple(one.id for one in guideline.requirements if one.id in checks), guideline.version)
+        image = own_image.glance_name(asked.image) if asked.image and own is None else None
         files = tuple(cloud.clouds_yaml for cloud in started)
         context = RunContext(
-            workspace.run_id, workspace.results, workspace.scratch, plan, files, asked.image, asked.shims
+            workspace.run_id, workspace.results, workspace.scratch, plan, files, image, asked.shims, own
         )
         session = Session.open(context, guideline, checks)
         _write_beginning(session, asked)
@@ -134,6 +144,15 @@ def prepare(asked: Asked, say: Say) -> PreparedRun:
                 session.disconnect()
             workspace.remove()
         raise
+
+
+def _own_image(asked: Asked, scratch: Path, say: Say) -> OwnImage | None:
+    """The user's image as RAW; None where none, or one on the source, was asked for. Raises ``InteropError``."""
+    if asked.image is None or own_image.is_glance_name(asked.image):
+        if asked.image_format or asked.image_properties:
+            raise UsageError("--image-format and --image-property are for --image FILE or URL", "name the file")
+        return None
+    return own_image.fetch(asked.image, asked.image_format, asked.image_properties, scratch, say)
 
 
 def _cells(asked: Asked, own: Sequence[str], profiles: Mapping[str, str]) -> tuple[Pair, ...]:
@@ -191,7 +210,7 @@ def _write_beginning(session: Session, asked: Asked) -> None:
             "golden-flows",
             f"--src={','.join(asked.src)}",
             f"--dst={','.join(asked.dst)}",
-            *([f"--image={asked.image}"] if asked.image else []),
+            *([f"--image={asked.image.partition('?')[0]}"] if asked.image else []),
             *([] if asked.shims else ["--no-shims"]),
         ],
     )
@@ -205,7 +224,10 @@ def _write_beginning(session: Session, asked: Asked) -> None:
         )
         if not any(str(path) == config.source_file for path in session.context.clouds_yaml):
             journal.write("note", text=f"cloud {name!r} comes from {config.source_file}")
-    if asked.image:
-        journal.write("note", text=f"Anne starts from image {asked.image!r}, as asked by --image")
+    if own := session.context.own_image:
+        told = f"Anne starts from {own.told}: a disk of {own.size_bytes} bytes, sha256 {own.sha256}"
+        journal.write("note", text=told)
+    elif session.context.image:
+        journal.write("note", text=f"Anne starts from image {session.context.image!r}, as asked by --image")
     if sys.flags.optimize:
         journal.write("note", text="Python runs with -O")

@@ -24,6 +24,7 @@ from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Guideline
 from golden_flows.model.matrix import Result
 from golden_flows.model.outcome import Outcome
+from golden_flows.own_image import OwnImage
 from golden_flows.waiting import Deadline
 
 
@@ -55,6 +56,8 @@ class RunContext:
     """What Anne's instance starts from on the sources, instead of what their profiles name."""
     shims: bool = True
     """Whether a shim of ours may supply what a cloud lacks."""
+    own_image: OwnImage | None = None
+    """What it starts from where that is a file of the user's."""
 
     def dumps(self) -> str:
         return json.dumps(
@@ -66,13 +69,14 @@ class RunContext:
                 "clouds_yaml": [str(path) for path in self.clouds_yaml],
                 "image": self.image,
                 "shims": self.shims,
+                "own_image": asdict(self.own_image) | {"path": str(self.own_image.path)} if self.own_image else None,
             }
         )
 
     @classmethod
     def loads(cls, text: str) -> RunContext:
         document: dict[str, Any] = json.loads(text)
-        plan = document["plan"]
+        plan, own = document["plan"], document["own_image"]
         return cls(
             document["run_id"],
             Path(document["results"]),
@@ -81,6 +85,7 @@ class RunContext:
             tuple(Path(path) for path in document["clouds_yaml"]),
             document["image"],
             document["shims"],
+            OwnImage(**{**own, "path": Path(own["path"])}) if own else None,
         )
 
 
@@ -150,6 +155,7 @@ class Session:
                 scratch=self.scratch,
                 run_id=self.context.run_id,
                 shims=self.context.shims,
+                own_image=self.context.own_image,
             )
             self._flows[pair] = GoldenFlow(Anne(setting, source), self.journal)
         return self._flows[pair]
@@ -168,7 +174,7 @@ class Session:
         for name in self.configs:
             cloud = self.cloud(name)
             who = cloud.preflight()
-            cloud.find_named(as_source=name in sources)
+            cloud.find_named(needs_image=name in sources and self.context.own_image is None)
             yield f"{name}: {who}"
 
     def adopt_what_is_open(self) -> None:

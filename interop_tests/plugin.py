@@ -26,8 +26,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--image",
         default=None,
-        metavar="NAME",
-        help="image on the source that Anne's instance starts from (default: 'interop: image:' of each source)",
+        metavar="NAME|FILE|URL",
+        help="what Anne's instance starts from: an image on the source ([glance:]NAME), or a disk image of your own, "
+        "FILE (with a '/' or a disk image's suffix) or http(s) URL (default: 'interop: image:' of each source)",
+    )
+    group.addoption(
+        "--image-format",
+        default=None,
+        metavar="FORMAT",
+        help="format of that FILE or URL: raw, qcow2, vhd (default: detected, and refused where that is not safe)",
+    )
+    group.addoption(
+        "--image-property",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="Glance property to import that FILE or URL with (repeatable): os_admin_user=debian",
     )
     group.addoption(
         "--no-shims",

@@ -16,6 +16,7 @@ from golden_flows.guideline import load_checks, load_guideline
 from golden_flows.interrupts import end_on_signals, uninterrupted
 from golden_flows.model.matrix import Run
 from golden_flows.model.outcome import ExitCode
+from golden_flows.own_image import read_properties
 from golden_flows.preparation import Asked, PreparedRun, prepare, split_names
 from golden_flows.progress import Progress, plain_console
 from golden_flows.session import RunContext, Session
@@ -87,6 +88,8 @@ class InteropRun:
             src,
             dst,
             image=option("--image"),
+            image_format=option("--image-format"),
+            image_properties=read_properties(tuple(option("--image-property"))),
             shims=not option("--no-shims"),
             faults=tuple(option("--fault")),
             results_root=Path(option("--results")),

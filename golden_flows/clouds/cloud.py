@@ -79,13 +79,13 @@ class Cloud:
             self._api.ask(service, "GET", path)
         return f"{who} at {self._api.auth_url}; compute up to {newest[0]}.{newest[1]}"
 
-    def find_named(self, *, as_source: bool) -> None:
+    def find_named(self, *, needs_image: bool) -> None:
         """Look up whatever the profile names. Raises ``UsageError`` saying what is there instead.
 
-        A source must have an image to start from.
+        ``needs_image``: whether it is a source, which must have an image to start from.
         """
         profile = self.profile
-        if as_source:
+        if needs_image:
             self.source_image()
         self.find_networks(profile.networks)
         if profile.floating_network:

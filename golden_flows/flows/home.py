@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from golden_flows.clouds import mover
 from golden_flows.clouds.mover import Spooled
+from golden_flows.clouds.records import ImageRef
 from golden_flows.errors import CloudError, GuestError
 from golden_flows.flows.instance import Instance
 from golden_flows.flows.record import Record
@@ -13,6 +14,7 @@ from golden_flows.flows.setting import SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Sett
 from golden_flows.flows.story import PAYLOAD_PATH, user_data_at_home
 from golden_flows.guests.ssh import KeyPair
 from golden_flows.model.facts import BootFacts, ExportFacts
+from golden_flows.own_image import OwnImage
 from golden_flows.shims import export as shims
 from golden_flows.waiting import Deadline
 
@@ -58,8 +60,9 @@ def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> str
     home = at.src
     record.say(f"booting Anne's instance on {home.name}")
     instance = Instance(home, at.journal, at.run_id, record.say)
+    image = home.source_image() if at.own_image is None else _bring_in(at.own_image, at, record)
     deadline = Deadline.after(home.profile.boot_timeout_s)
-    asked = request(home, home.source_image(), "anne-home", user_data_at_home(), key)
+    asked = request(home, image, "anne-home", user_data_at_home(), key)
     facts = instance.testimony(instance.launch(asked, deadline), deadline)
     record.keep(f"{home.name}.anne-home.console.log", facts.console, f"{home.name} os-getConsoleOutput")
     source.boot, source.password = facts, instance.login.password
@@ -83,6 +86,25 @@ def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> str
             )
         source.payload_sha256 = payload.stdout.split()[0].decode("ascii", "replace")
     return facts.server_id
+
+
+def _bring_in(own: OwnImage, at: Setting, record: Record) -> ImageRef:
+    """Import the user's own image into the source. Raises ``CloudError`` when the cloud does not take it."""
+    record.say(f"importing {own.told} into {at.src.name}")
+    imported = at.src.import_image(
+        name="anne-own",
+        source=own.path,
+        size_bytes=own.size_bytes,
+        properties=own.properties,
+        deadline=Deadline.after(TRANSFER_TIMEOUT_S),
+        progress=record.progress("uploaded"),
+    )
+    if imported.image_id is None or imported.final_status != "active":
+        raise CloudError(
+            f"cloud {at.src.name!r} did not take {own.told}: {imported.message or imported.final_status}",
+            "an image that its own cloud refuses cannot be judged elsewhere",
+        )
+    return at.src.show_image(imported.image_id)
 
 
 def damage(export: ExportFacts | None) -> str:

@@ -11,6 +11,7 @@ from golden_flows.flows.instance import Request
 from golden_flows.flows.story import UserData
 from golden_flows.guests.ssh import KeyPair
 from golden_flows.journal import Journal
+from golden_flows.own_image import OwnImage
 
 TRANSFER_TIMEOUT_S = 3600.0
 CLEANUP_TIMEOUT_S = 120.0
@@ -32,6 +33,8 @@ class Setting:
     run_id: str
     shims: bool = True
     """Whether a shim of ours may supply what a cloud lacks."""
+    own_image: OwnImage | None = None
+    """The user's own image that Anne starts from; None: the one that the source's profile names."""
 
     @property
     def clouds(self) -> tuple[Cloud, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +33,13 @@ def test_private_to_public_lite_is_certified(tmp_path: Path) -> None:
         assert secret not in kept, "user data, keys and tokens stay out of results"
 
 
+def golden_image(name: str) -> Path:
+    """The RAW file of a golden image, built or from the cache."""
+    argv = [sys.executable, "-m", "golden_images", "build", name, "--json"]
+    told = subprocess.run(argv, stdout=subprocess.PIPE, check=True, timeout=600).stdout
+    return Path(json.loads(told)["image"])
+
+
 NOT_AT_HOME = {
     "AU-5",
     "AU-8",
@@ -52,12 +62,19 @@ NOT_AT_HOME = {
 
 
 def test_the_way_back_is_certified_and_names_the_shim_that_it_needs(tmp_path: Path) -> None:
-    """VHDs that leave as XenServer packs them end as qcow2, with what the guest had written, and open to a key."""
-    result = run_interop("public-lite", "private", tmp_path, ["public-lite:export_tgz"])
+    """VHDs that leave as XenServer packs them end as qcow2, with what the guest had written, and open to a key.
+
+    The story begins with a file of the user's: the golden image, as somebody keeps it.
+    """
+    own = tmp_path / "app.qcow2"
+    raw = golden_image("pocket")
+    subprocess.run(["qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", str(raw), str(own)], check=True)
+    result = run_interop("public-lite", "private", tmp_path / "results", ["public-lite:export_tgz"], image=str(own))
     assert result.exit_code == 0, result.explain()
     assert result.by_outcome("pass") | result.by_outcome("not-applicable") == {one["id"] for one in result.checks()}
     assert result.by_outcome("not-applicable") <= NOT_AT_HOME, result.explain()
     assert {one["id"]: one["flags"] for one in result.checks() if one["flags"]} == {"EX-1": ["shim=tgz-vhd-to-raw"]}
+    assert f"Anne starts from {own} (qcow2)" in (result.folder / "journal.jsonl").read_text("utf-8")
 
 
 @dataclass(frozen=True)

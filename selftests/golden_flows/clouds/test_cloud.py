@@ -275,11 +275,11 @@ def test_the_source_s_image_may_be_another_than_the_profile_names(drive: Drive) 
         driven.cloud.source_image()
     config = driven.cloud.config.starting_from("golden-pocket")
     with connect(config, driven.ledger, driven.journal) as cloud:
-        cloud.find_named(as_source=True)
+        cloud.find_named(needs_image=True)
         assert cloud.source_image().name == "golden-pocket"
     with connect(config.starting_from("gone"), driven.ledger, driven.journal) as cloud:
         with pytest.raises(UsageError) as caught:
-            cloud.find_named(as_source=True)
+            cloud.find_named(needs_image=True)
         assert "no active image 'gone'" in caught.value.what
         assert "golden-pocket" in caught.value.remedy
 
