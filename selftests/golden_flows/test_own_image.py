@@ -51,6 +51,7 @@ def test_a_raw_disk_is_used_where_it_lies(tmp_path: Path) -> None:
     ("driver", "word", "options"),
     [
         ("qcow2", "qcow2", ()),
+        ("vmdk", "vmdk", ("subformat=monolithicSparse",)),
         ("vpc", "vhd", ("subformat=dynamic,force_size=on",)),
         ("vpc", "vhd", ("subformat=fixed,force_size=on",)),
     ],
