@@ -15,16 +15,10 @@ LINES_MAX = 400
 NETWORK_DATA_BYTES_MAX = 256 * 1024
 PING_S = 3
 
-# One line each: "nic NAME MAC MTU", "addr NAME CIDR", "bond NAME", "vlan NAME ID PARENT", "route ...".
+# One line each: "nic NAME MAC MTU", "addr NAME CIDR", "route ...".
 _LOOK = r"""
 for d in /sys/class/net/*; do n=${d##*/}; [ "$n" = lo ] || echo "nic $n $(cat "$d/address") $(cat "$d/mtu")"; done
 ip -o addr show 2>/dev/null | while read -r i n f a r; do case $f in inet|inet6) echo "addr $n $a" ;; esac; done
-for d in /sys/class/net/*/bonding; do [ -d "$d" ] && d=${d%/bonding} && echo "bond ${d##*/}"; done
-for f in /proc/net/vlan/*; do
-  case $f in */config | */\*) continue ;; esac
-  id=$(sed -n 's/.*VID: *\([0-9]*\).*/\1/p' "$f"); parent=$(sed -n 's/^Device: *//p' "$f")
-  echo "vlan ${f##*/} $id $parent"
-done
 ip route show 2>/dev/null | sed 's/^/route /'
 """
 _FETCH = r"""
@@ -51,22 +45,15 @@ def parse(text: str) -> NicsInside:
     """NICs and main routes from the lines of the script; what is not of its form is passed over."""
     rows = [line.split() for line in text.splitlines()[:LINES_MAX]]
     addresses: dict[str, list[str]] = {}
-    vlans: dict[str, tuple[int, str]] = {}
     for row in rows:
         if row[:1] == ["addr"] and len(row) == 3:
             addresses.setdefault(_bare(row[1]), []).append(row[2])
-        elif row[:1] == ["vlan"] and len(row) == 4 and row[2].isdecimal():
-            vlans[row[1]] = (int(row[2]), row[3])
-    bonds = {row[1] for row in rows if row[:1] == ["bond"] and len(row) == 2}
     nics = tuple(
         NicSeen(
             name=row[1],
             mac=row[2].lower(),
             mtu=int(row[3]) if row[3].isdecimal() else None,
             addresses=tuple(addresses.get(row[1], ())),
-            is_bond=row[1] in bonds,
-            vlan_id=vlans[row[1]][0] if row[1] in vlans else None,
-            vlan_parent=vlans[row[1]][1] if row[1] in vlans else None,
         )
         for row in rows
         if row[:1] == ["nic"] and len(row) == 4

@@ -34,18 +34,6 @@ class ServedDefault:
     gateway: str
 
 
-@dataclass(frozen=True)
-class ServedTag:
-    """A link of type ``vlan``."""
-
-    mac: str
-    vlan_id: int | None
-    parent: str
-    """Id of the link that it stands on."""
-    parent_mac: str | None
-    """MAC of that link; None where no such link is served."""
-
-
 def bare_ip(text: str) -> str | None:
     """The address of ``10.0.0.5/24`` or ``10.0.0.5`` in canonical spelling; None when it is no address."""
     try:
@@ -60,25 +48,9 @@ def served_macs(document: Mapping[str, object]) -> frozenset[str]:
 
 
 def served_mtus(document: Mapping[str, object]) -> dict[str, int | None]:
-    """``mtu`` of each link by MAC; None for null."""
-    found = {_mac_of(link): link.get("mtu") for link in _objects(document, "links")}
-    return {mac: mtu if isinstance(mtu, int) else None for mac, mtu in found.items()}
-
-
-def served_tags(document: Mapping[str, object]) -> tuple[ServedTag, ...]:
-    """Links of type ``vlan``, in the order served."""
-    links = _objects(document, "links")
-    macs = {_text(link, "id"): _mac_of(link) for link in links}
-    tagged = [link for link in links if _text(link, "type") == "vlan"]
-    return tuple(
-        ServedTag(_mac_of(link), _number(link, "vlan_id"), parent := _text(link, "vlan_link"), macs.get(parent))
-        for link in tagged
-    )
-
-
-def served_bonds(document: Mapping[str, object]) -> tuple[str, ...]:
-    """MACs of the links of type ``bond``, in the order served."""
-    return tuple(_mac_of(link) for link in _objects(document, "links") if _text(link, "type") == "bond")
+    """``mtu`` of each link, by port id where the link names it (``vif_id``), else by MAC; None for null."""
+    found = {_text(link, "vif_id") or _mac_of(link): link.get("mtu") for link in _objects(document, "links")}
+    return {key: mtu if isinstance(mtu, int) else None for key, mtu in found.items()}
 
 
 def served_addresses(document: Mapping[str, object]) -> tuple[ServedAddress, ...]:
@@ -117,11 +89,6 @@ def _networks(document: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str
 def _mac_of(link: Mapping[str, object]) -> str:
     """A VLAN has its MAC under another name."""
     return canonical_mac(_text(link, "ethernet_mac_address") or _text(link, "vlan_mac_address"))
-
-
-def _number(document: Mapping[str, object], key: str) -> int | None:
-    value = document.get(key)
-    return int(value) if isinstance(value, (int, str)) and str(value).isdecimal() else None
 
 
 def _objects(document: Mapping[str, object], key: str) -> list[Mapping[str, object]]:

@@ -13,16 +13,13 @@ if TYPE_CHECKING:  # facts hold these facts
 
 @dataclass(frozen=True, kw_only=True)
 class NicSeen:
-    """One interface. Source: /sys/class/net, /proc/net/vlan, ``ip addr``."""
+    """One interface. Source: /sys/class/net, ``ip addr``."""
 
     name: str
     mac: str
     mtu: int | None = None
     addresses: tuple[str, ...] = ()
     """``10.0.0.5/24``."""
-    vlan_parent: str | None = None
-    vlan_id: int | None = None
-    is_bond: bool = False
 
 
 @dataclass(frozen=True)

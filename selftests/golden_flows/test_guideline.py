@@ -17,6 +17,7 @@ GUIDELINE = load_guideline()
 PROVED_BY_FACTS_ALONE = {
     "TX-6": "it judges our own mover",
     "BT-3": "it judges the image",
+    "N2-8": "nova itself conveys one address of each family",
     "PV-3": "it judges what the image brings along",
     "N1-4": "a cloud whose NICs ignore the ports' MACs gives no lease either",
 }

@@ -201,7 +201,7 @@ def network_data(*, mac: str = MAC2, routes: tuple[dict[str, str], ...] = ()) ->
     return {
         "links": [
             {"id": "tap1", "type": "tap", "ethernet_mac_address": other},
-            {"id": "tap2", "type": "tap", "ethernet_mac_address": mac},
+            {"id": "tap2", "vif_id": "port-1", "type": "tap", "ethernet_mac_address": mac, "mtu": 1500},
         ],
         "networks": [
             {"id": "network0", "link": "tap1", "network_id": "n-1", "type": "ipv4_dhcp"},
@@ -261,7 +261,7 @@ def report() -> GuestReport:
         ),
         links=(
             Link(name="eth0", mac=MAC1, driver="e1000", state="up", addresses=("192.168.100.20/24",)),
-            Link(name="eth1", mac=MAC2, driver="vmxnet3", state="up", addresses=("192.168.200.20/24",)),
+            Link(name="eth1", mac=MAC2, driver="vmxnet3", state="up", addresses=("192.168.200.20/24",), mtu=1500),
         ),
         routes=(
             Route(family=4, destination="default", gateway="192.168.100.1", interface="eth0"),

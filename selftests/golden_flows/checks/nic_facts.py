@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from golden_flows.model.facts import Facts, PortFacts
+from golden_flows.model.guest import Route
 from golden_flows.model.nics import HotplugFacts, NicSeen, NicsInside, ReplyPath, RouteSeen
 from selftests.golden_flows.checks import facts_builder
 
@@ -66,7 +67,28 @@ def with_inside(**changes: Any) -> Facts:
     return with_hotplug(inside=replace(inside(), **changes))
 
 
-def with_nic(at: int, **changes: Any) -> Facts:
-    """One of the NICs in the guest is otherwise."""
-    nics = inside().nics
-    return with_inside(nics=(*nics[:at], replace(nics[at], **changes), *nics[at + 1 :]))
+def without_policy_route() -> Facts:
+    """The last NIC is on the network of the one before, which has the route."""
+    first, second, third = inside().paths
+    return with_inside(paths=(first, second, replace(third, interface="eth1")))
+
+
+def with_static_mtu(served: int | None, actual: int, *, network: int = 9000) -> Facts:
+    """The second NIC's network has this MTU, its link another in the metadata, perhaps, and the NIC itself."""
+    document = facts_builder.network_data()
+    links = document["links"]
+    told = [{**one, "mtu": served} for one in (links if isinstance(links, list) else [])]
+    report = facts_builder.report()
+    first, second = (replace(one, mtu=mtu) for one, mtu in zip(report.links, (1500, actual), strict=True))
+    report = replace(report, links=(first, second), network_data={**document, "links": told})
+    ports = (facts_builder.port(0), replace(facts_builder.port(1), mtu=network))
+    return facts_builder.with_boot(report=report, ports=ports)
+
+
+def with_host_route(*, told: bool) -> Facts:
+    """The second network's subnet has a host route."""
+    route = Route(family=4, destination="10.9.0.0/16", gateway="192.168.200.1", interface="eth1")
+    report = facts_builder.report()
+    report = replace(report, routes=(*report.routes, route) if told else report.routes)
+    ports = (facts_builder.port(0), replace(facts_builder.port(1), host_routes=(("10.9.0.0/16", "192.168.200.1"),)))
+    return facts_builder.with_boot(report=report, ports=ports)

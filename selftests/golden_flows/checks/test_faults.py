@@ -50,7 +50,13 @@ from selftests.golden_flows.checks.facts_builder import (
     with_user_data_run,
     with_vendor_parts,
 )
-from selftests.golden_flows.checks.nic_facts import TOLD_LINK, with_hotplug
+from selftests.golden_flows.checks.nic_facts import (
+    TOLD_LINK,
+    with_host_route,
+    with_hotplug,
+    with_static_mtu,
+    without_policy_route,
+)
 from selftests.golden_flows.checks.test_ipv6 import with_metadata6, with_nic6
 from selftests.golden_flows.checks.test_pv_drivers import refused_bundle, without_vmxnet3
 from selftests.golden_flows.checks.test_qcow2 import stored
@@ -255,6 +261,9 @@ SEEN: Mapping[str, Facts] = {
     "nd_empty": _without_vmxnet3_installed(),
     "two_gw": with_report(network_data=network_data(routes=(GATEWAY_2,))),
     "shuffle_links": exchanged(),
+    "no_policy_route": without_policy_route(),
+    "nd_mtu": with_static_mtu(None, 1500),
+    "drop_routes": with_host_route(told=False),
     "hotplug_silent": with_hotplug(seconds_to_nic=None, seconds_to_address=None),
     "stale_link": with_hotplug(network_data_after={**network_data(), "links": [TOLD_LINK]}),
     "xs_500": with_command("resetnetwork", "500", "vm-data/networking is no JSON"),
