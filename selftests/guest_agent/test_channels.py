@@ -59,6 +59,38 @@ def test_openstack_and_ec2_agree_over_their_common_keys(metadata_server: Any) ->
     assert openstack.user_data == b"#!/bin/sh\n\0\xff"
 
 
+@pytest.mark.parametrize(
+    ("document", "parts"),
+    [
+        (b'{"static": {"drivers": []}, "inventory": {}, "bad": "text"}', {"static": 1, "inventory": 0, "bad": None}),
+        (b"{}", {}),
+        (b"[]", None),
+        (b"<html>", None),
+        (None, None),
+    ],
+)
+def test_the_parts_of_vendor_data2_are_counted_and_not_told(
+    metadata_server: Any, document: bytes | None, parts: dict[str, int | None] | None
+) -> None:
+    serve_openstack(metadata_server, META)
+    metadata_server.answers.pop("/openstack/latest/vendor_data2.json", None)
+    if document is not None:
+        metadata_server.answers["/openstack/latest/vendor_data2.json"] = document
+    channel = channels.read_openstack(make_client(metadata_server))
+    assert channel.to_report(used=True)["vendor_data2"] == parts
+
+
+def test_the_ec2_key_is_asked_for_with_its_listing(metadata_server: Any) -> None:
+    serve_ec2(metadata_server)
+    metadata_server.answers["/latest/meta-data/public-keys/"] = b"0=anne"
+    client = make_client(metadata_server)
+    channel = channels.read_ec2(client)
+    assert channel.meta is not None
+    assert channel.meta["instance_id"] == "i-0001"
+    assert client.seen_text("/latest/meta-data/public-keys/") == "0=anne"
+    assert channel.to_report(used=False)["vendor_data2"] is None
+
+
 def test_another_hostname_changes_its_digest_only(metadata_server: Any) -> None:
     serve_openstack(metadata_server, META)
     first = channels.read_openstack(make_client(metadata_server)).key_digests()

@@ -29,6 +29,17 @@ STATUS: dict[str, Any] = {
         "listing": {"/": "1.0\nlatest", "/openstack": None},
         "requests": [{"path": "/", "status": 200, "content_type": "text/plain", "bytes": 3, "json_ok": None}],
     },
+    "config_drive": {
+        "device": "/dev/sr0",
+        "mode": "0600",
+        "filesystem": "iso9660",
+        "label": "config-2",
+        "extensions": ["joliet"],
+        "names": ["openstack/"],
+        "error": "",
+        "admin_pass": True,
+        "kept": {"/etc/shadow": "0600"},
+    },
     "network_data": {"links": []},
     "dhcp": [
         {
@@ -85,6 +96,17 @@ def test_a_report_is_read() -> None:
     assert report.password_set is True
     assert report.drivers.verdict == "skipped"
     assert report.user_data.run_count == 1
+
+
+def test_a_config_drive_and_vendor_data_are_read() -> None:
+    drive = parse_status(STATUS).config_drive
+    assert drive is not None
+    assert (drive.label, drive.extensions, drive.mode, drive.admin_pass) == ("config-2", ("joliet",), "0600", True)
+    assert drive.kept == {"/etc/shadow": "0600"}
+    assert parse_status({**STATUS, "config_drive": None}).config_drive is None
+    channel = {**STATUS["channels"][0], "vendor_data2": {"static": 2, "inventory": None}}
+    assert parse_status(STATUS).channels[0].vendor_parts is None
+    assert parse_status({**STATUS, "channels": [channel]}).channels[0].vendor_parts == {"static": 2, "inventory": None}
 
 
 def test_what_a_guest_tells_of_xen_is_read() -> None:
@@ -149,6 +171,9 @@ def test_unknown_keys_are_ignored_and_absent_parts_have_defaults() -> None:
         (("tools", "running"), "yes", "status.tools.running"),
         (("consoles", "gettys", 0, "respawns"), "many", "gettys[0].respawns"),
         (("services", 0, "name"), None, "services[0].name"),
+        (("config_drive", "names"), "openstack/", "status.config_drive.names"),
+        (("config_drive", "admin_pass"), "secret", "status.config_drive.admin_pass"),
+        (("channels", 0, "vendor_data2"), {"static": "2"}, "vendor_data2.static"),
         (("user_data", "run_count"), True, "run_count"),
         (("user_data", "bytes"), 2**70, "bytes"),
     ],
