@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--image-format",
         default=None,
         metavar="FORMAT",
-        help="format of that FILE or URL: raw, qcow2, vhd, vmdk (default: detected, and refused where that is not safe)",
+        help="format of that FILE or URL: raw, qcow2, vhd, vmdk (default: detected, or refused where that is unsafe)",
     )
     group.addoption(
         "--image-property",
