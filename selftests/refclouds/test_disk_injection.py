@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from golden_images import cpio
 from golden_images.disk import PARTITION_START_SECTOR
+from guest_agent import policy
 from metadata_shims.injection import Placement
 from refclouds import disk_injection, disks, programs
 from refclouds.disk_injection import GETTY, INITRAMFS, INITTAB, XEN_DRIVERS, inject, without_xen_drivers
@@ -170,3 +171,10 @@ def test_a_disk_without_partitions_or_files_is_refused(disk: Path, tmp_path: Pat
     run("debugfs", "-w", "-R", f"rm {INITTAB}", f"{disk}?offset={START_BYTES}")
     with pytest.raises(DiskError, match="/etc/inittab"):
         asyncio.run(inject(disk, "raw", Faults.parse(["hvc0_getty"])))
+
+
+def test_without_policy_routes_the_agent_is_told_so_before_anything_else_runs() -> None:
+    edit = disk_injection.edits(Faults.parse(["no_policy_route", "hvc0_getty"]))[INITTAB]
+    first, second, *_, last = edit(b"::sysinit:/etc/init.d/rcS\n").splitlines(keepends=True)
+    assert policy.SWITCHED_OFF.encode() in first
+    assert (second, last) == (b"::sysinit:/etc/init.d/rcS\n", GETTY)
