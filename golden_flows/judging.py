@@ -23,6 +23,7 @@ FACTS_OF: Final = {
     "auth": Stage.AUTH,
     "files": Stage.AUTH,
     "ipv6": Stage.AUTH,
+    "account": Stage.AUTH,
     "user_data": Stage.USER_DATA,
     "hotplug": Stage.USER_DATA,
     "limits": Stage.USER_DATA,

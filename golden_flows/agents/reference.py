@@ -10,6 +10,7 @@ from golden_flows.agents.fields import LIST_LIMIT, Fields
 from golden_flows.agents.xen_fields import hypervisor_of, xenstore_of
 from golden_flows.errors import GuestError
 from golden_flows.guests.ssh import GuestShell
+from golden_flows.model.account import PasswordPost
 from golden_flows.model.config_drive import ConfigDriveSeen
 from golden_flows.model.facts import GuestFiles
 from golden_flows.model.guest import (
@@ -106,6 +107,7 @@ def parse_status(document: Mapping[str, object], *, source: str = "ssh") -> Gues
         host_key_fingerprints=auth.each("host_keys", lambda one: one.text("fingerprint", "")) if auth else (),
         authorized_key_fingerprints=_authorized(auth) if auth else None,
         password_set=bool(auth and auth.flag("password_set")),
+        password_post=_password_post(post) if auth and (post := auth.object("password_post")) else None,
         user_data=_user_data(user_data) if user_data else UserDataRun(),
         hypervisor=hypervisor_of(hypervisor) if hypervisor else None,
         xenstore=xenstore_of(xenstore) if xenstore else None,
@@ -122,6 +124,10 @@ def _authorized(auth: Fields) -> tuple[str, ...] | None:
         return auth.texts("key_fingerprints")
     except GuestError:
         return None
+
+
+def _password_post(one: Fields) -> PasswordPost:
+    return PasswordPost(verdict=one.text("verdict"), reason=one.text("reason", ""), status=one.integer("status"))
 
 
 def from_console(text: str, run: str | None) -> tuple[GuestReport, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from golden_flows.errors import shorten
-from golden_flows.model.check import check, given
+from golden_flows.model.check import check, given, unseen_inside
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import Finding, NotObserved, Said
 
@@ -36,9 +36,8 @@ def unopened_port_is_closed(facts: Facts) -> Said:
     """A port where the guest listens and that no security group opens is not reached from outside."""
     seen = given(facts.application)
     if seen.closed_port_listening is not True:
-        return NotObserved(
-            f"nothing is known to listen on port {seen.closed_port} in the guest, so silence proves nothing"
-        )
+        reason = f"nothing is known to listen on port {seen.closed_port} in the guest, so silence proves nothing"
+        return unseen_inside(facts, reason)
     if seen.closed_port_open is None:
         return NotObserved(f"port {seen.closed_port} was not probed to an end")
     if not seen.closed_port_open:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from golden_flows.errors import shorten
-from golden_flows.model.check import SILENT_GUEST, check, given, verdict
+from golden_flows.model.check import SILENT_GUEST, check, given, unseen_inside, verdict
 from golden_flows.model.facts import BootFacts, Facts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 from golden_flows.model.xen import HypervisorSeen
@@ -160,7 +160,7 @@ def login_prompts_are_on_consoles_that_exist(facts: Facts) -> Said:
     report = given(facts.boot).report
     consoles = given(facts.auth).files.consoles or (report.consoles if report is not None else None)
     if consoles is None:
-        return SILENT_GUEST if report is None else NotObserved("the guest did not tell of its login prompts")
+        return SILENT_GUEST if report is None else unseen_inside(facts, "the guest did not tell of its login prompts")
     if not consoles.gettys:
         return NotApplicable(f"init keeps no login prompt up; the kernel prints on {_listed(consoles.active)}")
     remedy = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from golden_flows.errors import shorten
-from golden_flows.model.check import check, given, verdict
+from golden_flows.model.check import check, given, unseen_inside, verdict
 from golden_flows.model.facts import Facts, PortFacts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 from golden_flows.model.guest import GuestReport, canonical_mac
@@ -77,7 +77,7 @@ def detached_nic_leaves_nothing_behind(facts: Facts) -> Said:
 
 def _nothing_to_judge(facts: Facts, plug: HotplugFacts) -> NotApplicable | NotObserved | None:
     if plug.error:
-        return NotObserved(f"attaching and detaching could not be watched: {shorten(plug.error, 200)}")
+        return unseen_inside(facts, f"attaching and detaching could not be watched: {shorten(plug.error, 200)}")
     if plug.refused:
         return NotApplicable(f"{facts.dst.cloud} attaches no port to a running server: {shorten(plug.refused, 200)}")
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from golden_flows.errors import shorten
-from golden_flows.model.check import SILENT_GUEST, check, given, verdict
+from golden_flows.model.check import SILENT_GUEST, check, given, unseen_inside, verdict
 from golden_flows.model.facts import Facts, latest_report
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 
@@ -67,7 +67,8 @@ def stop_shuts_the_guest_down(facts: Facts) -> Said:
     if after is None:
         unseen.append("the guest did not report after it was started again (see UD-3)")
     elif log is None:
-        unseen.append("the kernel's log could not be read in the guest")
+        if not findings:
+            return unseen_inside(facts, "the kernel's log could not be read in the guest")
     elif log.boot_id != after.boot_id:
         unseen.append("the kernel's log is not of the boot after the stop")
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_network
 
-from golden_flows.model.check import SILENT_GUEST, check, given, verdict
+from golden_flows.model.check import SILENT_GUEST, check, given, unseen_inside, verdict
 from golden_flows.model.facts import BootFacts, Facts, PortFacts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 from golden_flows.model.guest import DhcpLease, GuestReport, canonical_mac
@@ -61,8 +61,8 @@ def primary_address_is_on_the_port_s_mac(facts: Facts) -> Said:
         if canonical_mac(link.mac) != canonical_mac(port.mac):
             remedy = "look for a stale static configuration or udev rule in the image"
             findings.append(Finding(f"NIC with {port.fixed_ip}", port.mac, f"{link.mac} ({link.name})", remedy))
-    if files.cmdline is None:
-        unseen.append("no file of the guest could be read, so its udev rules are unknown")
+    if files.cmdline is None and not findings and not unseen:
+        return unseen_inside(facts, "no file of the guest could be read, so its udev rules are unknown")
     findings += _stale_rules(files.udev_net_rules or "", boot)
     return verdict(findings, unseen)
 

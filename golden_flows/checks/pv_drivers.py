@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from golden_flows.errors import shorten
-from golden_flows.model.check import SILENT_GUEST, check, given, verdict
+from golden_flows.model.check import SILENT_GUEST, check, given, unseen_inside, verdict
 from golden_flows.model.cloud import Profile
 from golden_flows.model.facts import BootFacts, Facts, GuestFiles, PortFacts
-from golden_flows.model.finding import Finding, NotObserved, Said
+from golden_flows.model.finding import Finding, Said
 from golden_flows.model.guest import Drivers, GuestReport, canonical_mac
 from golden_flows.model.network_data import served_macs
 
@@ -64,7 +64,7 @@ def image_holds_drivers_of_both_clouds(facts: Facts) -> Said:
     if home.report is None or away.report is None:
         return SILENT_GUEST
     if files.initramfs_modules is None or files.modules_on_disk is None:
-        return NotObserved("the guest's initramfs or its modules on disk could not be listed")
+        return unseen_inside(facts, "the guest's initramfs or its modules on disk could not be listed")
     both = ((facts.src, home, home.report), (facts.dst, away, away.report))
     findings: list[Finding] = []
     unseen: list[str] = []

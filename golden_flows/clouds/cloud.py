@@ -297,6 +297,14 @@ class Cloud:
         self._journal.hide(password)
         return servers.change_password(self._api, server_id, password)
 
+    def read_posted_password(self, server_id: str) -> tuple[int, str]:
+        """What the guest posted, encrypted with the owner's key: (HTTP status, text; empty for nothing)."""
+        return servers.read_posted_password(self._api, server_id)
+
+    def clear_posted_password(self, server_id: str) -> int:
+        """Let the guest post again; the HTTP status."""
+        return servers.clear_posted_password(self._api, server_id)
+
     def snapshot(self, server_id: str, name: str, deadline: Deadline) -> str:
         """Returns the image id once the image is active *and* the server's task_state is empty."""
         full = self._full(name)

@@ -26,7 +26,8 @@ EVIDENCE_LEVELS = {
 """What a deployer writes; the enum's own words are taken as well."""
 
 CHANNELS = ("openstack-http", "ec2-http", "config-drive", "xenstore", "injection")
-AUTH_WAYS = ("key", "password")
+AUTH_WAYS = ("key", "password", "password-post")
+KEY_TYPES = ("rsa", "ed25519")
 
 
 @dataclass(frozen=True)
@@ -190,10 +191,14 @@ def read_profile(name: str, interop: Mapping[str, object]) -> Profile:
             values[key] = _convert(key, value, str(known[key].type))
         except _WrongType as wrong:
             raise UsageError(f"cloud {name!r}: interop.{key} must be {wrong.wanted}, not {value!r}") from None
-    for key, allowed in (("auth", AUTH_WAYS), ("channels", CHANNELS)):
-        for one in values.get(key, ()):
+    for key, allowed in (("auth", AUTH_WAYS), ("channels", CHANNELS), ("key_type", KEY_TYPES)):
+        value = values.get(key) or ()
+        for one in (value,) if isinstance(value, str) else value:
             if one not in allowed:
                 raise UsageError(f"cloud {name!r}: interop.{key}: {one!r} is not one of {', '.join(allowed)}")
+    if "password-post" in values.get("auth", ()) and ("key" not in values["auth"] or "password" in values["auth"]):
+        remedy = "write auth: [key, password-post]: it is encrypted with the key, and made only where none was told"
+        raise UsageError(f"cloud {name!r}: interop.auth: password-post goes with key, and not with password", remedy)
     # Only what a reference cloud says of itself is less than a real cloud.
     defaults = {key: one.default for key, one in known.items() if one.default is not MISSING}
     return Profile(cloud=name, **{**defaults, **values})

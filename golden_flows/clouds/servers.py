@@ -200,6 +200,18 @@ def change_password(api: ApiSession, server_id: str, password: str) -> tuple[int
     return response.status_code, "" if response.ok else reason_of(response)
 
 
+def read_posted_password(api: ApiSession, server_id: str) -> tuple[int, str]:
+    """(HTTP status, what the guest posted): ciphertext, or empty. Source: ``os-server-password``."""
+    response = api.send("compute", "GET", f"/servers/{server_id}/os-server-password", microversion="2.1")
+    text = api.json_of(response, "os-server-password").get("password") if response.status_code == 200 else ""
+    return response.status_code, text if isinstance(text, str) else ""
+
+
+def clear_posted_password(api: ApiSession, server_id: str) -> int:
+    """HTTP status. In the guest nothing changes; it may post again."""
+    return api.send("compute", "DELETE", f"/servers/{server_id}/os-server-password", microversion="2.1").status_code
+
+
 def _act(api: ApiSession, server_id: str, action: str, argument: object) -> requests.Response:
     return api.send("compute", "POST", f"/servers/{server_id}/action", json={action: argument}, microversion="2.1")
 

@@ -19,7 +19,7 @@ from golden_flows.clouds import disk_image, mover
 from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.size_probe import probe_size
 from golden_flows.errors import GuestError, InteropError, WaitTimeout
-from golden_flows.flows import devices, files, home, ipv6, limits, ways_in
+from golden_flows.flows import account, devices, files, home, ipv6, limits, ways_in
 from golden_flows.flows.golden_flow import StageFunction, StageStopped
 from golden_flows.flows.home import SourceImage
 from golden_flows.flows.hotplug import as_json, plug_and_unplug
@@ -39,6 +39,7 @@ from golden_flows.flows.story import APP_PORT, CLOSED_PORT, PAYLOAD_PATH, UserDa
 from golden_flows.guests.ssh import KeyPair, generate_key
 from golden_flows.guests.tcp import HttpAnswer, http_get, probe_port, url_of
 from golden_flows.model import vhd
+from golden_flows.model.account import AccountFacts
 from golden_flows.model.cloud import Pair
 from golden_flows.model.facts import (
     ApplicationFacts,
@@ -62,7 +63,7 @@ class Anne:
     def __init__(self, setting: Setting, source: SourceImage) -> None:
         self._at = setting
         self._source = source
-        self._key: KeyPair = generate_key()
+        self._key: KeyPair = generate_key(setting.dst.profile.key_kind)
         self._user_data: UserData = user_data_abroad()
         self._files: tuple[files.File, ...] = ()
         self._guest: Instance | None = None
@@ -95,7 +96,7 @@ class Anne:
         self._record.stage = Stage.EXPORT
         self._take_inventory()
         if self._source.spooled is None:
-            home.bring_out(self._at, self._source, self._record, self._key)
+            home.bring_out(self._at, self._source, self._record, generate_key(self._at.src.profile.key_kind))
         if self._source.spooled:
             self.facts = replace(self.facts, source_boot=self._source.boot, export=self._source.spooled.facts)
         if damage := home.damage(self.facts.export):
@@ -217,12 +218,15 @@ class Anne:
         self._record.stage = Stage.AUTH
         guest = self._abroad()
         self._record.say("logging in")
-        attempts = ways_in.try_all_ways(guest, self._source.password)
+        posted = account.receive_password(guest, self._at.journal)
+        attempts = ways_in.try_all_ways(guest, self._source.account.password)
         change, system_files, late = None, GuestFiles(), None
         six = ipv6.nothing(self._booted().ports)
+        inside = AccountFacts(owner_fingerprint=self._source.account.owner_fingerprint, posted=posted)
+        stranger = account.another_host(self._booted().report, attempts)
         if ways_in.is_in(attempts, "password"):
             change = ways_in.change_password(guest, self._at.journal, self._record.say)
-        if ways_in.is_in(attempts):
+        if ways_in.is_in(attempts) and not stranger:
             agent = load_agent(guest.cloud.profile.agent)
             with guest.shell(self._booted().report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
                 system_files = agent.read_files(shell)
@@ -230,6 +234,7 @@ class Anne:
                 six = six or ipv6.look(shell)
                 with contextlib.suppress(GuestError):
                     late = agent.read(shell)
+                inside = account.look_inside(guest, shell, self._source.account, posted)
         self.facts = replace(
             self.facts,
             auth=AuthFacts(
@@ -241,16 +246,19 @@ class Anne:
                 late_report=late,
             ),
             ipv6=six,
+            account=inside,
         )
-        if not ways_in.is_in(attempts):
+        if stranger:
+            raise StageStopped(f"SSH shows host key {stranger}, which the guest's report does not name")
+        if guest.login.asked and not ways_in.is_in(attempts):
             reasons = "; ".join(f"{one.method}: {one.error or 'refused'}" for one in attempts[: len(guest.login.asked)])
-            raise StageStopped(f"no way to log in ({reasons or 'the cloud offers none'})")
+            raise StageStopped(f"no way to log in ({reasons})")
 
     def user_data(self) -> None:
         """A further NIC comes and goes. Then: user data ran once; a stop and a start do not run it again."""
         self._record.stage = Stage.USER_DATA
         guest, boot = self._abroad(), self._booted()
-        if self.facts.auth and ways_in.is_in(self.facts.auth.attempts):
+        if self.facts.auth and (not guest.login.asked or ways_in.is_in(self.facts.auth.attempts)):
             hotplug = plug_and_unplug(guest, boot, self._record.say)
             self.facts = replace(self.facts, hotplug=hotplug)
             self._record.keep("further-nic.json", as_json(hotplug), "Compute API, guest over SSH", "application/json")

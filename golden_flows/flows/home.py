@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from dataclasses import dataclass, field
 
 from golden_flows.clouds import mover
 from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.records import ImageRef
-from golden_flows.errors import CloudError, GuestError
+from golden_flows.errors import CloudError, GuestError, Unsupported
+from golden_flows.flows.account import AtHome, prepare_at_home
 from golden_flows.flows.instance import Instance
+from golden_flows.flows.power import STOP_TIMEOUT_S
 from golden_flows.flows.record import Record
 from golden_flows.flows.setting import SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Setting, request
-from golden_flows.flows.story import PAYLOAD_PATH, user_data_at_home
+from golden_flows.flows.story import APP_PORT, PAYLOAD_PATH, user_data_at_home
 from golden_flows.guests.ssh import KeyPair
+from golden_flows.guests.tcp import http_get
 from golden_flows.model.facts import BootFacts, ExportFacts
 from golden_flows.own_image import OwnImage
 from golden_flows.shims import export as shims
-from golden_flows.waiting import Deadline
+from golden_flows.waiting import Deadline, wait_for
 
 INSTALL_TIMEOUT_S = 120.0
 """16 MiB of payload on an emulated disk."""
@@ -29,8 +34,7 @@ class SourceImage:
     spooled: Spooled | None = None
     boot: BootFacts | None = None
     payload_sha256: str = ""
-    password: str | None = field(default=None, repr=False)
-    """What logged in at home, where that was by password; nobody should get in with it abroad."""
+    account: AtHome = field(default_factory=AtHome)
 
 
 def bring_out(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> None:
@@ -65,19 +69,23 @@ def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> str
     asked = request(home, image, "anne-home", user_data_at_home(), key)
     facts = instance.testimony(instance.launch(asked, deadline), deadline)
     record.keep(f"{home.name}.anne-home.console.log", facts.console, f"{home.name} os-getConsoleOutput")
-    source.boot, source.password = facts, instance.login.password
+    source.boot, source.account = facts, AtHome(password=instance.login.password)
     if facts.report is None:
         raise CloudError(
             f"Anne's instance never came up at home: server {facts.server_id} on {home.name!r} is {facts.status}"
             + (f" ({facts.fault})" if facts.fault else ""),
             "the source cloud must run its own image before a pair can be judged; see its console in the evidence",
         )
+    if not instance.login.asked:
+        source.payload_sha256 = _payload_from_outside(instance)
+        return facts.server_id
     with instance.shell(facts.report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
         if not home.profile.carries_user_data:
             record.say("installing Anne's app by hand: no channel of this cloud carries user data")
             shell.run(
                 "cat > /tmp/install && sh /tmp/install", stdin=asked.user_data.content, timeout_s=INSTALL_TIMEOUT_S
             )
+        source.account = prepare_at_home(instance, shell, at.journal)
         payload = shell.run(f"sync; sha256sum {PAYLOAD_PATH}", timeout_s=60.0)
         if payload.exit_code:
             raise GuestError(
@@ -105,6 +113,20 @@ def _bring_in(own: OwnImage, at: Setting, record: Record) -> ImageRef:
             "an image that its own cloud refuses cannot be judged elsewhere",
         )
     return at.src.show_image(imported.image_id)
+
+
+def _payload_from_outside(instance: Instance) -> str:
+    """Its sha256 as the app serves it, from a server that nobody can log in to; stopped, so that all is on its disk."""
+    url = f"http://{instance.address}:{APP_PORT}/payload"
+    answer = wait_for(
+        "Anne's app at home",
+        lambda: http_get(url, instance.cloud.profile.access, timeout_s=60.0),
+        deadline=Deadline.after(SHELL_TIMEOUT_S),
+        until=lambda seen: seen.status == 200,
+    )
+    with contextlib.suppress(Unsupported):
+        instance.cloud.stop(instance.server_id, Deadline.after(STOP_TIMEOUT_S))
+    return hashlib.sha256(answer.body).hexdigest()
 
 
 def damage(export: ExportFacts | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from golden_flows.agents import Agent, load_agent
 from golden_flows.clouds.cloud import Cloud
@@ -22,8 +22,12 @@ from golden_flows.waiting import Deadline, wait_for
 SSH_PORT = 22
 GUEST_RAM_MIB = 192
 """Least RAM that the golden image boots in; flavors below it are not picked."""
+POST_A_PASSWORD = {"password_post": "true"}
+"""Server metadata by which the owner asks the guest to make a password and post it."""
 LAST_PHASE = "userdata"
 """A report that has this phase is the last one of its boot."""
+AWKWARD_END = "\r\n"
+"""The public key is registered as an editor of another system saves it: who writes it down must make one line of it."""
 SSH_FALLBACK_AFTER_S = 20.0
 """How long the console may stay silent before the report is asked for over SSH instead."""
 
@@ -35,10 +39,15 @@ class Login:
     user: str
     key: KeyPair | None
     password: str | None
+    awaits_post: bool = False
+    """Whether the guest is to make a password and post it."""
+    posted: str | None = field(default=None, repr=False)
+    """That password, once it is here."""
 
     @property
     def asked(self) -> tuple[str, ...]:
-        return tuple(word for word, has in (("key", self.key), ("password", self.password)) if has)
+        ways = (("key", self.key), ("password", self.password), ("password-post", self.awaits_post))
+        return tuple(word for word, has in ways if has)
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ class Instance:
         profile = self.cloud.profile
         key_name = None
         if "key" in profile.auth:
-            key_name = self.cloud.create_keypair(request.name, request.key.public_text)
+            key_name = self.cloud.create_keypair(request.name, request.key.public_text + AWKWARD_END)
         password = secrets.token_urlsafe(12) if "password" in profile.auth else None
         self._journal.hide(password)
         group = self.cloud.create_security_group(request.name, (SSH_PORT, APP_PORT))
@@ -93,7 +102,7 @@ class Instance:
             security_group=group,
             user_data=request.user_data.content if profile.carries_user_data else b"",
             files=request.files,
-            metadata={"interop_run": self._run_id},
+            metadata={"interop_run": self._run_id, **(POST_A_PASSWORD if "password-post" in profile.auth else {})},
             admin_password=password,
             config_drive="config-drive" in profile.channels,
         )
@@ -102,7 +111,9 @@ class Instance:
         if password:
             password = server.admin_password or password
             self._journal.hide(password)
-        self.login = Login(profile.user, request.key if key_name else None, password)
+        self.login = Login(
+            profile.user, request.key if key_name else None, password, awaits_post="password-post" in profile.auth
+        )
         state = self.cloud.wait_server(server.id, deadline)
         ports: tuple[PortFacts, ...] = ()
         if state.status == "ACTIVE":
@@ -197,6 +208,8 @@ class Instance:
 
     def shell(self, report: GuestReport | None, deadline: Deadline) -> GuestShell:
         """Log in the way Anne asked for. The host key is pinned to the one in the guest's own report."""
+        if self.login.key is None and self.login.password is None:
+            raise GuestError(f"server {self.server_id} was launched with no way in")
         if not self.address:
             raise GuestError(f"server {self.server_id} has no address to log in to")
         return GuestShell.open(

@@ -28,6 +28,8 @@ def try_all_ways(guest: Instance, home_password: str | None = None) -> tuple[Log
     attempts = [log_in(guest, "key", key=login.key)] if login.key else []
     if login.password:
         attempts.append(log_in(guest, "password", password=login.password))
+    if login.posted:
+        attempts.append(log_in(guest, "posted-password", password=login.posted))
     attempts.append(log_in(guest, "other-key", key=generate_key()))
     attempts.append(log_in(guest, "wrong-password", password="not-the-" + generate_key().public_text[-16:]))
     if home_password:
@@ -37,7 +39,7 @@ def try_all_ways(guest: Instance, home_password: str | None = None) -> tuple[Log
 
 def is_in(attempts: tuple[LoginAttempt, ...], *methods: str) -> bool:
     """Whether one of the ways that were asked for opened the account."""
-    return any(one.accepted and one.method in (methods or ("key", "password")) for one in attempts)
+    return any(one.accepted and one.method in (methods or ("key", "password", "posted-password")) for one in attempts)
 
 
 class Try(Protocol):

@@ -19,7 +19,7 @@ from typing import cast
 
 import paramiko
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
 from golden_flows.errors import GuestError, WaitTimeout, shorten
 from golden_flows.guests.socket_path import WayInBroken, connect
@@ -45,6 +45,16 @@ class KeyPair:
     """``ssh-ed25519 AAAA… comment``, without a newline."""
     fingerprint: str = ""
     """``SHA256:…``"""
+
+    def decrypt(self, ciphertext: bytes) -> bytes:
+        """Undo RSAES-PKCS1-v1_5. Raises ``GuestError`` where this key did not encrypt it, or is no RSA key."""
+        secret = getattr(self.private, "key", None)
+        if not isinstance(secret, rsa.RSAPrivateKey):
+            raise GuestError(f"a key of type {self.private.get_name()} decrypts nothing")
+        try:
+            return secret.decrypt(ciphertext, padding.PKCS1v15())
+        except ValueError as error:
+            raise GuestError(f"not encrypted with this key, or damaged ({len(ciphertext)} bytes)") from error
 
 
 @dataclass(frozen=True)

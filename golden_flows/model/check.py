@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from golden_flows.errors import InteropError
 from golden_flows.model.facts import Facts
-from golden_flows.model.finding import Finding, NotObserved, Said
+from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 
 T = TypeVar("T")
 CheckFunction = Callable[[Facts], Said]
@@ -43,6 +43,13 @@ def check(check_id: str, *, needs: tuple[str, ...]) -> Callable[[CheckFunction],
 
 SILENT_GUEST = NotObserved("the guest never reported, neither over SSH nor on its console (see BT-1)")
 """What checks that read the guest's report say when there is none."""
+
+
+def unseen_inside(facts: Facts, reason: str) -> NotApplicable | NotObserved:
+    """What could not be looked at in the guest; where its owner asked for no way in, nobody was to look."""
+    if facts.dst.auth:
+        return NotObserved(reason)
+    return NotApplicable(f"the server on {facts.dst.cloud} was launched with no way in: {reason}")
 
 
 def given(fact: T | None) -> T:

@@ -32,7 +32,10 @@ class Profile:
     image: str | None = None
     """Glance name of the golden image that Anne starts from on this cloud (source role)."""
     auth: tuple[str, ...] = ("key",)
-    """Ways to log in that this cloud offers: ``key``, ``password``."""
+    """What instances are launched with: ``key``, ``password``, ``password-post`` (made in the guest, and posted
+    encrypted with the key). Empty: no way in."""
+    key_type: str | None = None
+    """``rsa`` or ``ed25519``. None: ``rsa`` where a password is encrypted with it, else ``ed25519``."""
     channels: tuple[str, ...] = ("openstack-http",)
     """Configuration channels: ``openstack-http``, ``ec2-http``, ``config-drive``, ``xenstore``, ``injection``."""
     vendor_data_targets: tuple[str, ...] = ()
@@ -72,6 +75,11 @@ class Profile:
     def carries_user_data(self) -> bool:
         """Whether a channel that it claims can."""
         return any(one in USER_DATA_CHANNELS for one in self.channels)
+
+    @property
+    def key_kind(self) -> str:
+        """What kind of key to launch with."""
+        return self.key_type or ("rsa" if "password-post" in self.auth else "ed25519")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from golden_flows.model.account import AccountFacts
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.files import FileFacts, LimitFacts
 from golden_flows.model.guest import Consoles, GuestReport
@@ -250,7 +251,7 @@ class LoginAttempt:
     """One try to log in over SSH."""
 
     method: str
-    """``key``, ``password``, and ``other-``, ``wrong-``, ``home-``, ``new-`` and ``old-`` before them."""
+    """``key``, ``password``, and ``posted-``, ``other-``, ``wrong-``, ``home-``, ``new-`` and ``old-`` before them."""
     user: str
     accepted: bool | None
     """None when we could not find out (no connection)."""
@@ -280,7 +281,7 @@ class PasswordChange:
 @dataclass(frozen=True, kw_only=True)
 class AuthFacts:
     asked: tuple[str, ...]
-    """What the instance was launched with: ``key``, ``password``."""
+    """What the instance was launched with: ``key``, ``password``, ``password-post``; nothing: it has no way in."""
     attempts: tuple[LoginAttempt, ...]
     launched_key_fingerprints: tuple[str, ...] = ()
     """``SHA256:…`` of the key pair launched with; empty without one."""
@@ -394,6 +395,7 @@ class Facts:
     files: FileFacts | None = None
     ipv6: Ipv6Facts | None = None
     """Read where somebody got in; empty on a cloud without IPv6."""
+    account: AccountFacts | None = None
     user_data: UserDataFacts | None = None
     hotplug: HotplugFacts | None = None
     """A further NIC that came and went before ``user_data.after_reboot``."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from golden_flows.model.account import PasswordPost
 from golden_flows.model.config_drive import ConfigDriveSeen
 from golden_flows.model.ipv6 import Dhcp6Lease
 from golden_flows.model.xen import HypervisorSeen, Xenstore
@@ -230,6 +231,8 @@ class GuestReport:
     authorized_key_fingerprints: tuple[str, ...] | None = None
     """Of every key that the channel told the agent to let in; None when it did not say."""
     password_set: bool = False
+    password_post: PasswordPost | None = None
+    """None where the guest was not asked, or its agent does not do that."""
     user_data: UserDataRun = UserDataRun()
     hypervisor: HypervisorSeen | None = None
     """None when the guest did not say."""

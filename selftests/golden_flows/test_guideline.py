@@ -19,10 +19,11 @@ PROVED_BY_FACTS_ALONE = {
     "BT-3": "it judges the image",
     "N2-8": "nova itself conveys one address of each family",
     "PV-3": "it judges what the image brings along",
+    "AU-7": "it judges the agent, which alone knows its key",
     "N1-4": "a cloud whose NICs ignore the ports' MACs gives no lease either",
 }
 GATE = (
-    "EX-2 EX-3 EX-4 IM-2 CV-2 CV-3 BT-1 BT-2 BT-4 N1-4 MD-3 MD-10 N2-1 N2-2 PV-1 AU-1 UD-1 UD-3 AP-1 LC-2".split()  # noqa: SIM905
+    "EX-2 EX-3 EX-4 IM-2 CV-2 CV-3 BT-1 BT-2 BT-4 N1-4 MD-3 MD-10 N2-1 N2-2 PV-1 AU-1 AU-3 UD-1 UD-3 AP-1 LC-2".split()  # noqa: SIM905
 )
 
 

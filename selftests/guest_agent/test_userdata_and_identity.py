@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from guest_agent import identity, userdata
-from guest_agent.state import InstanceState, write_atomically
+from guest_agent.state import InstanceState, told_before, write_atomically
 
 UUID = "11111111-2222-4333-8444-555555555555"
 
@@ -97,11 +97,41 @@ def test_atomic_writes_set_the_mode_whatever_was_there(tmp_path: Path) -> None:
 
 
 def test_keys_replace_those_of_an_earlier_instance(tmp_path: Path) -> None:
-    identity.write_keys(["ssh-ed25519 OLD"], str(tmp_path))
-    identity.write_keys(["ssh-ed25519 NEW"], str(tmp_path))
+    identity.write_keys(["ssh-ed25519 OLDX"], [], str(tmp_path))
+    identity.write_keys(["ssh-ed25519 NEWX"], [identity.fingerprint("ssh-ed25519 OLDX") or ""], str(tmp_path))
     path = tmp_path / "root/.ssh/authorized_keys"
-    assert path.read_text() == "ssh-ed25519 NEW\n"
+    assert path.read_text() == "ssh-ed25519 NEWX\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", " \n\n"])
+def test_keys_of_the_image_s_owner_stay_each_on_a_line_of_its_own(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "root/.ssh/authorized_keys"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b'# mine\r\nno-pty,command="a b" ssh-rsa OWNR owner' + end.encode())
+    for _ in range(2):
+        identity.write_keys(["ssh-ed25519 NEWX anne"], [], str(tmp_path))
+    assert path.read_text() == '# mine\nno-pty,command="a b" ssh-rsa OWNR owner\nssh-ed25519 NEWX anne\n'
+
+
+def test_what_earlier_instances_were_told_is_remembered(tmp_path: Path) -> None:
+    assert told_before("identity", "key_fingerprints", str(tmp_path)) == []
+    for uuid, keys in ((UUID, ["SHA256:a", None]), (UUID.replace("1", "9"), "damaged")):
+        InstanceState(uuid, str(tmp_path)).write("identity", {"key_fingerprints": keys})
+    assert told_before("identity", "key_fingerprints", str(tmp_path)) == ["SHA256:a"]
+
+
+@pytest.mark.parametrize(
+    ("vendor_data", "keeps"),
+    [
+        ([None, {"cloud-init": "#cloud-config\nssh_deletekeys: false\n"}], True),
+        ([{"static": {"cloud-init": "#cloud-config\nssh_deletekeys: no"}}], True),
+        ([{"cloud-init": "#cloud-config\nssh_deletekeys: true\n"}], False),
+        ([{"cloud-init": {"ssh_deletekeys": False}}, "text", {"static": 7}], False),
+    ],
+)
+def test_the_operator_can_have_host_keys_kept(vendor_data: list[object], keeps: bool) -> None:
+    assert identity.keeps_host_keys(vendor_data) is keeps
 
 
 def test_a_fingerprint_is_openssh_s() -> None:
@@ -127,6 +157,15 @@ def test_shadow_keeps_other_lines_and_its_mode(tmp_path: Path) -> None:
 )
 def test_the_password_is_found_in_both_places(meta: dict[str, object], password: str | None) -> None:
     assert identity.password_of(meta) == password
+
+
+@pytest.mark.parametrize(
+    ("meta", "asked"),
+    [({"meta": {"password_post": "True "}}, True), ({"meta": {"password_post": "no"}}, False), ({"meta": []}, False)],
+)
+def test_a_password_of_its_own_is_made_only_when_asked(meta: dict[str, object], asked: bool) -> None:
+    assert identity.asks_for_post(meta) is asked
+    assert identity.asks_for_post({}) is False
 
 
 def test_a_password_with_a_line_end_is_refused() -> None:

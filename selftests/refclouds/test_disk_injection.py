@@ -14,7 +14,15 @@ from golden_images.disk import PARTITION_START_SECTOR
 from guest_agent import policy
 from metadata_shims.injection import Placement
 from refclouds import disk_injection, disks, programs
-from refclouds.disk_injection import GETTY, INITRAMFS, INITTAB, XEN_DRIVERS, inject, without_xen_drivers
+from refclouds.disk_injection import (
+    AUTHORIZED_KEYS,
+    GETTY,
+    INITRAMFS,
+    INITTAB,
+    XEN_DRIVERS,
+    inject,
+    without_xen_drivers,
+)
 from refclouds.faults import NO_FAULTS, Faults
 from refclouds.node import DiskError, DiskFormat
 
@@ -94,6 +102,15 @@ def test_files_in_the_disk_are_changed_and_the_disk_keeps_its_format(
     assert names(gzip.decompress(content(guest, disk_format, INITRAMFS))) == {"virtio_blk.ko"}
     partition = f"{guest.with_suffix('.back')}?offset={START_BYTES}"
     run("e2fsck", "-f", "-n", partition)
+
+
+def test_keys_of_the_image_s_owner_are_thrown_away(disk: Path, tmp_path: Path) -> None:
+    partition, keys = f"{disk}?offset={START_BYTES}", tmp_path / "keys"
+    keys.write_text("ssh-ed25519 AAAA owner")
+    for command in ("mkdir root", "mkdir root/.ssh", f"write {keys} {AUTHORIZED_KEYS}"):
+        run("debugfs", "-w", "-R", command, partition)
+    asyncio.run(inject(disk, "raw", Faults.parse(["key_replaces"])))
+    assert content(disk, "raw", AUTHORIZED_KEYS) == b"# the keys of this file are the cloud's\n"
 
 
 def test_without_these_faults_a_disk_is_not_touched(disk: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import struct
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from golden_flows.guideline import load_checks
+from golden_flows.model.account import AccountFacts, AuthorizedKeys, KeyLine
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.config_drive import TREE, ConfigDriveSeen
 from golden_flows.model.facts import (
@@ -53,6 +55,7 @@ from golden_flows.model.xen import HypervisorSeen
 from selftests.golden_flows.checks import nic_facts
 
 MIB = 1 << 20
+HOST_KEY = "SHA256:host"
 SIZE_BYTES = 256 * MIB
 SERVER = "6f1d2c3b-0000-4000-8000-00000000abcd"
 MAC1, MAC2, MAC_HOME = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02", "fa:16:3e:00:00:99"
@@ -279,6 +282,7 @@ def report() -> GuestReport:
             network_up=True,
         ),
         hypervisor=HypervisorSeen(),
+        host_key_fingerprints=(HOST_KEY,),
         services=(),
     )
 
@@ -316,12 +320,17 @@ def boot() -> BootFacts:
 
 def source_boot() -> BootFacts:
     link = Link(name="eth0", mac=MAC_HOME, driver="virtio_net", addresses=("10.10.0.20/24",))
-    at_home = replace(report(), links=(link,), block=replace(report().block, root_driver="virtio_blk"))
+    at_home = replace(
+        report(),
+        links=(link,),
+        host_key_fingerprints=("SHA256:home",),
+        block=replace(report().block, root_driver="virtio_blk"),
+    )
     return replace(boot(), report=at_home, ports=(replace(port(0), mac=MAC_HOME, network="private"),))
 
 
 def attempt(method: str, accepted: bool | None) -> LoginAttempt:
-    return LoginAttempt(method=method, user="anne", accepted=accepted)
+    return LoginAttempt(method=method, user="anne", accepted=accepted, host_key_fingerprint=HOST_KEY)
 
 
 def auth() -> AuthFacts:
@@ -357,6 +366,24 @@ def limits() -> LimitFacts:
         longest=Answer(asked="65535 characters", status=202, server_status="BUILD"),
         too_long=Answer(asked="65536 characters", status=400, message="user_data is too long"),
         hostile_files=(),
+    )
+
+
+def key_line(kind: str, comment: str = "") -> KeyLine:
+    """A well-formed line; its key differs with the comment."""
+    blob = len(kind).to_bytes(4, "big") + kind.encode() + hashlib.sha256(comment.encode()).digest()
+    return KeyLine(1, f"{kind} {base64.b64encode(blob).decode()} {comment}".rstrip())
+
+
+OWNER = key_line("ssh-ed25519", "owner")
+
+
+def account() -> AccountFacts:
+    """Only the key of the image's owner is there: the server was launched with a password."""
+    return AccountFacts(
+        authorized_keys=AuthorizedKeys("root", (OWNER,)),
+        home_keys=AuthorizedKeys("root", (key_line("ssh-ed25519", "of home"), OWNER), ends_in_newline=False),
+        owner_fingerprint=OWNER.fingerprint,
     )
 
 
@@ -414,6 +441,7 @@ def healthy_facts() -> Facts:
         auth=auth(),
         files=files(),
         ipv6=Ipv6Facts(),
+        account=account(),
         user_data=user_data(),
         hotplug=nic_facts.hotplug(),
         limits=limits(),
@@ -501,6 +529,10 @@ def with_answer(path: str, **changes: Any) -> Facts:
 
 def with_auth(**changes: Any) -> Facts:
     return replace(healthy_facts(), auth=replace(auth(), **changes))
+
+
+def with_account(**changes: Any) -> Facts:
+    return replace(healthy_facts(), account=replace(account(), **changes))
 
 
 def with_files(**changes: Any) -> Facts:

@@ -9,11 +9,20 @@ import pytest
 from refclouds.faults import FAULTS
 
 from golden_flows.guideline import load_guideline
+from golden_flows.model.account import PostProbe
 from golden_flows.model.facts import Facts, Leftover, PasswordChange, PowerFacts
 from golden_flows.model.files import Answer
 from golden_flows.model.guest import Channel, Consoles, Getty, UserDataRun
+from selftests.golden_flows.checks.account_facts import (
+    LAUNCHED,
+    posted_facts,
+    with_authorized,
+    with_host_keys_of_home,
+    with_keys,
+)
 from selftests.golden_flows.checks.facts_builder import (
     MAC1,
+    OWNER,
     SIZE_BYTES,
     attempt,
     config_drive,
@@ -281,6 +290,11 @@ SEEN: Mapping[str, Facts] = {
     ),
     "stale_key": _told_keys(healthy_facts(), "SHA256:nobody"),
     "pw_ignored": with_auth(attempts=(attempt("password", False), *WITH_KEY)),
+    "same_hostkeys": with_host_keys_of_home(),
+    "pw_lost": posted_facts(text_bytes=0, second=None, cleared_status=None, oversized=None, again=None),
+    "pw_overwrite": posted_facts(second=PostProbe(status=200, kept=False)),
+    "key_replaces": with_authorized(posted_facts(), with_keys(LAUNCHED.text)),
+    "key_nonl": with_authorized(posted_facts(), with_keys(OWNER.text, LAUNCHED.text + OWNER.text)),
     "xs_kdf": _refused_password(),
     "ud_utf8": with_user_data_run(sha256="0", bytes=13),
     "ud_missing": _without_user_data(),

@@ -125,10 +125,26 @@ def test_a_profile_is_read_by_type() -> None:
 
 
 @pytest.mark.parametrize(
+    ("interop", "kind"),
+    [
+        ({}, "ed25519"),
+        ({"auth": ["key", "password-post"]}, "rsa"),
+        ({"auth": ["key", "password-post"], "key_type": "ed25519"}, "ed25519"),
+        ({"auth": [], "key_type": "rsa"}, "rsa"),
+    ],
+)
+def test_the_key_is_of_the_kind_that_is_needed(interop: dict[str, object], kind: str) -> None:
+    assert read_profile("c", interop).key_kind == kind
+
+
+@pytest.mark.parametrize(
     ("key", "value"),
     [
         ("networks", [1]),
         ("auth", ["smartcard"]),
+        ("auth", ["password-post"]),
+        ("auth", ["key", "password", "password-post"]),
+        ("key_type", "dsa"),
         ("channels", ["openstack"]),
         ("access", "http://proxy:1"),
         ("access", {"ssh": "x"}),

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 Wait = Callable[[str, Callable[[], Any]], Any]
 KEY = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes(32)).decode() + " anne\n"
@@ -422,6 +424,35 @@ def test_key_pairs_follow_the_microversion(private: Any) -> None:
     assert (make("2.1").status_code, make("2.2", public_key=KEY).status_code) == (200, 201)
     assert (make("2.92").status_code, make("2.10", public_key="junk").status_code) == (400, 400)
     assert private.call("DELETE", "/compute/v2.1/os-keypairs/key2.1").status_code == 202
+
+
+def public(kind: str) -> str:
+    """A key as ssh-keygen writes it, without its comment."""
+    keys: dict[str, Any] = {
+        "rsa": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
+        "ed25519": ed25519.Ed25519PrivateKey.generate,
+        "ecdsa": lambda: ec.generate_private_key(ec.SECP256R1()),
+    }
+    made = keys[kind]().public_key()
+    encoded: bytes = made.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return encoded.decode()
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ed25519", "ecdsa"])
+@pytest.mark.parametrize("end", ["", "\n", " anne\r\n"])
+def test_keys_of_every_kind_are_imported_as_they_are(private: Any, kind: str, end: str) -> None:
+    key = public(kind) + end
+    made = private.call("POST", "/compute/v2.1/os-keypairs", json={"keypair": {"name": "key", "public_key": key}})
+    assert (made.status_code, made.json()["keypair"]["public_key"]) == (200, key)
+    digest = hashlib.md5(base64.b64decode(key.split()[1])).hexdigest()
+    assert made.json()["keypair"]["fingerprint"].replace(":", "") == digest
+
+
+@pytest.mark.parametrize("key", ["", "ssh-rsa AAAA", "no-pty KEY", "KEY-of-another-kind", "ssh-ed25519"])
+def test_what_is_no_key_is_refused(private: Any, key: str) -> None:
+    told = key.replace("KEY-of-another-kind", KEY.replace("ssh-ed25519", "ssh-rsa")).replace("KEY", KEY)
+    answer = private.call("POST", "/compute/v2.1/os-keypairs", json={"keypair": {"name": "key", "public_key": told}})
+    assert answer.status_code == 400
 
 
 def test_a_restart_keeps_everything_but_the_running_guests(start_cloud: Any, wait: Wait) -> None:
