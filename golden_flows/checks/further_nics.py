@@ -53,7 +53,7 @@ def static_nics_have_their_network_s_mtu(facts: Facts) -> Said:
     boot = given(facts.boot)
     if boot.report is None:
         return SILENT_GUEST
-    static = [port for port in boot.ports if not port.dhcp and port.mtu is not None]
+    static = [port for port in boot.ports if port.mtu is not None and not _has_dhcp(port)]
     if not static:
         return NotApplicable(f"no static NIC: ports on {_networks(boot)}")
     if not boot.report.links:
@@ -126,6 +126,11 @@ def host_routes_of_the_subnets_are_there(facts: Facts) -> Said:
             expected = f"{gateway} by {link.name}"
             findings.append(Finding(f"route to {destination} of {_name(port)}", expected, actual, remedy))
     return verdict(findings, unseen)
+
+
+def _has_dhcp(port: PortFacts) -> bool:
+    """By either family: nova then leaves the MTU out, which DHCP or the IPv6 router tells."""
+    return port.dhcp or (port.subnet6 is not None and port.subnet6.dhcp)
 
 
 def _networks(boot: BootFacts) -> str:

@@ -243,6 +243,12 @@ def test_ipv6_default_routes_are_the_primary_s(routes: tuple[Route, ...], defect
     assert failing(facts) == ({"N2-2"} if defect else set())
 
 
+def test_the_mtu_of_a_nic_with_dhcpv6_is_the_router_s_to_tell() -> None:
+    document: dict[str, Any] = told()
+    links = [{**link, "mtu": None} for link in document["links"]]
+    assert isinstance(said("N2-7", with_dual_report(network_data={**document, "links": links})), NotApplicable)
+
+
 def test_addresses_are_compared_by_value() -> None:
     assert same_address("fd00:0:0:0::1", "FD00::1")
     assert not same_address("fd00::1", None)
