@@ -24,6 +24,7 @@ FACTS_OF: Final = {
     "files": Stage.AUTH,
     "ipv6": Stage.AUTH,
     "account": Stage.AUTH,
+    "metadata_seen": Stage.AUTH,
     "user_data": Stage.USER_DATA,
     "hotplug": Stage.USER_DATA,
     "limits": Stage.USER_DATA,

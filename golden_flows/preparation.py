@@ -50,6 +50,8 @@ class Asked:
     guideline: str = "2026.11"
     install: bool = False
     """Let reference clouds install missing Debian packages by sudo (root installs them anyway)."""
+    owned: Sequence[str] = ()
+    """Clouds on which hostile checks may be tried."""
 
 
 @dataclass
@@ -111,6 +113,7 @@ def prepare(asked: Asked, say: Say) -> PreparedRun:
         dict.fromkeys(name for cell in cells for name in (cell.src, cell.dst) if name not in users and name in profiles)
     )
     faults = _faults_by_cloud(asked.faults, to_start)
+    _require_part(asked.owned, cells)
     room.require_memory(len(to_start))
     workspace = Workspace.create(asked.results_root)
     started: list[ReferenceCloud] = []
@@ -128,7 +131,15 @@ def prepare(asked: Asked, say: Say) -> PreparedRun:
         image = own_image.glance_name(asked.image) if asked.image and own is None else None
         files = tuple(cloud.clouds_yaml for cloud in started)
         context = RunContext(
-            workspace.run_id, workspace.results, workspace.scratch, plan, files, image, asked.shims, own
+            workspace.run_id,
+            workspace.results,
+            workspace.scratch,
+            plan,
+            files,
+            image,
+            asked.shims,
+            own,
+            tuple(asked.owned),
         )
         session = Session.open(context, guideline, checks)
         _write_beginning(session, asked)
@@ -189,6 +200,16 @@ def _faults_by_cloud(faults: Sequence[str], started: Sequence[str]) -> dict[str,
     return by_cloud
 
 
+def _require_part(owned: Sequence[str], cells: Sequence[Pair]) -> None:
+    taking_part = {name for cell in cells for name in (cell.src, cell.dst)}
+    for name in owned:
+        if name not in taking_part:
+            raise UsageError(
+                f"--i-own-this-cloud {name}: this run has no such cloud",
+                f"it takes names of clouds of the run: {', '.join(sorted(taking_part))}",
+            )
+
+
 def _write_beginning(session: Session, asked: Asked) -> None:
     journal, plan = session.journal, session.context.plan
     journal.write(
@@ -212,6 +233,7 @@ def _write_beginning(session: Session, asked: Asked) -> None:
             f"--dst={','.join(asked.dst)}",
             *([f"--image={asked.image.partition('?')[0]}"] if asked.image else []),
             *([] if asked.shims else ["--no-shims"]),
+            *(f"--i-own-this-cloud={name}" for name in asked.owned),
         ],
     )
     for name, config in session.configs.items():
@@ -229,5 +251,7 @@ def _write_beginning(session: Session, asked: Asked) -> None:
         journal.write("note", text=told)
     elif session.context.image:
         journal.write("note", text=f"Anne starts from image {session.context.image!r}, as asked by --image")
+    for name in asked.owned:
+        journal.write("note", text=f"hostile checks may be tried on {name!r}, as said by --i-own-this-cloud")
     if sys.flags.optimize:
         journal.write("note", text="Python runs with -O")

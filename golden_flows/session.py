@@ -58,6 +58,8 @@ class RunContext:
     """Whether a shim of ours may supply what a cloud lacks."""
     own_image: OwnImage | None = None
     """What it starts from where that is a file of the user's."""
+    owned: tuple[str, ...] = ()
+    """Clouds on which hostile checks may be tried, beside reference clouds."""
 
     def dumps(self) -> str:
         return json.dumps(
@@ -70,6 +72,7 @@ class RunContext:
                 "image": self.image,
                 "shims": self.shims,
                 "own_image": asdict(self.own_image) | {"path": str(self.own_image.path)} if self.own_image else None,
+                "owned": list(self.owned),
             }
         )
 
@@ -86,6 +89,7 @@ class RunContext:
             document["image"],
             document["shims"],
             OwnImage(**{**own, "path": Path(own["path"])}) if own else None,
+            tuple(document["owned"]),
         )
 
 
@@ -156,6 +160,7 @@ class Session:
                 run_id=self.context.run_id,
                 shims=self.context.shims,
                 own_image=self.context.own_image,
+                owned=frozenset(self.context.owned),
             )
             self._flows[pair] = GoldenFlow(Anne(setting, source), self.journal)
         return self._flows[pair]

@@ -56,6 +56,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="tell a reference cloud of this run to have a named defect (repeatable); see 'golden-flows faults'",
     )
     group.addoption(
+        "--i-own-this-cloud",
+        action="append",
+        default=[],
+        metavar="CLOUD",
+        help="try hostile checks on this cloud as well: forged requests to its metadata service (repeatable; reference"
+        " clouds count as owned)",
+    )
+    group.addoption(
         "--results", default="interop-results", metavar="FOLDER", help="where run folders go (default: %(default)s)"
     )
     group.addoption(

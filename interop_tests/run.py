@@ -95,6 +95,7 @@ class InteropRun:
             results_root=Path(option("--results")),
             guideline=option("--guideline"),
             install=option("--install"),
+            owned=tuple(dict.fromkeys(option("--i-own-this-cloud"))),
         )
 
     @pytest.hookimpl(optionalhook=True)

@@ -305,6 +305,10 @@ class Cloud:
         """Let the guest post again; the HTTP status."""
         return servers.clear_posted_password(self._api, server_id)
 
+    def set_metadata(self, server_id: str, items: dict[str, str]) -> tuple[int, str]:
+        """Add to a server's metadata: (HTTP status, why it was refused)."""
+        return servers.set_metadata(self._api, server_id, items)
+
     def snapshot(self, server_id: str, name: str, deadline: Deadline) -> str:
         """Returns the image id once the image is active *and* the server's task_state is empty."""
         full = self._full(name)

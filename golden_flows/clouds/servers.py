@@ -212,6 +212,13 @@ def clear_posted_password(api: ApiSession, server_id: str) -> int:
     return api.send("compute", "DELETE", f"/servers/{server_id}/os-server-password", microversion="2.1").status_code
 
 
+def set_metadata(api: ApiSession, server_id: str, items: dict[str, str]) -> tuple[int, str]:
+    """Add to a server's metadata: (HTTP status, why it was refused). Whatever the cloud answers is an answer."""
+    path = f"/servers/{server_id}/metadata"
+    response = api.send("compute", "POST", path, json={"metadata": items}, microversion="2.1")
+    return response.status_code, "" if response.ok else reason_of(response)
+
+
 def _act(api: ApiSession, server_id: str, action: str, argument: object) -> requests.Response:
     return api.send("compute", "POST", f"/servers/{server_id}/action", json={action: argument}, microversion="2.1")
 

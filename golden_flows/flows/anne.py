@@ -19,7 +19,7 @@ from golden_flows.clouds import disk_image, mover
 from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.size_probe import probe_size
 from golden_flows.errors import GuestError, InteropError, WaitTimeout
-from golden_flows.flows import account, devices, files, home, ipv6, limits, ways_in
+from golden_flows.flows import account, devices, files, home, ipv6, limits, metadata_inside, ways_in
 from golden_flows.flows.golden_flow import StageFunction, StageStopped
 from golden_flows.flows.home import SourceImage
 from golden_flows.flows.hotplug import as_json, plug_and_unplug
@@ -35,7 +35,7 @@ from golden_flows.flows.setting import (
     Setting,
     request,
 )
-from golden_flows.flows.story import APP_PORT, CLOSED_PORT, PAYLOAD_PATH, UserData, user_data_abroad
+from golden_flows.flows.story import APP_PORT, CLOSED_PORT, METADATA, PAYLOAD_PATH, UserData, user_data_abroad
 from golden_flows.guests.ssh import KeyPair, generate_key
 from golden_flows.guests.tcp import HttpAnswer, http_get, probe_port, url_of
 from golden_flows.model import vhd
@@ -170,6 +170,7 @@ class Anne:
         deadline = Deadline.after(abroad.profile.boot_timeout_s)
         image, self._files = abroad.show_image(imported.image_id), files.wanted(abroad, self._user_data)
         asked = request(abroad, image, "anne", self._user_data, self._key, self._files)
+        asked = replace(asked, metadata=METADATA)
         facts = self._guest.launch(asked, deadline)
         self.facts = replace(self.facts, boot=facts)
         facts = self._guest.testimony(facts, deadline)
@@ -220,7 +221,7 @@ class Anne:
         self._record.say("logging in")
         posted = account.receive_password(guest, self._at.journal)
         attempts = ways_in.try_all_ways(guest, self._source.account.password)
-        change, system_files, late = None, GuestFiles(), None
+        change, system_files, late, metadata_seen = None, GuestFiles(), None, None
         six = ipv6.nothing(self._booted().ports)
         inside = AccountFacts(owner_fingerprint=self._source.account.owner_fingerprint, posted=posted)
         stranger = account.another_host(self._booted().report, attempts)
@@ -235,8 +236,13 @@ class Anne:
                 with contextlib.suppress(GuestError):
                     late = agent.read(shell)
                 inside = account.look_inside(guest, shell, self._source.account, posted)
+                owned = self._at.may_attack(guest.cloud)
+                metadata_seen = metadata_inside.look(
+                    shell, guest.cloud, self._booted(), self._record, METADATA, owned=owned
+                )
         self.facts = replace(
             self.facts,
+            metadata_seen=metadata_seen,
             auth=AuthFacts(
                 asked=guest.login.asked,
                 attempts=attempts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from golden_flows.agents import Agent, load_agent
@@ -63,6 +63,8 @@ class Request:
     """Registered with the cloud only where the profile offers key authentication."""
     files: tuple[tuple[str, bytes], ...] = ()
     """(path, content): ``personality``."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """Beside the run's own."""
 
 
 class Instance:
@@ -102,7 +104,11 @@ class Instance:
             security_group=group,
             user_data=request.user_data.content if profile.carries_user_data else b"",
             files=request.files,
-            metadata={"interop_run": self._run_id, **(POST_A_PASSWORD if "password-post" in profile.auth else {})},
+            metadata={
+                **request.metadata,
+                "interop_run": self._run_id,
+                **(POST_A_PASSWORD if "password-post" in profile.auth else {}),
+            },
             admin_password=password,
             config_drive="config-drive" in profile.channels,
         )

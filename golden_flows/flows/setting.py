@@ -11,6 +11,7 @@ from golden_flows.flows.instance import Request
 from golden_flows.flows.story import UserData
 from golden_flows.guests.ssh import KeyPair
 from golden_flows.journal import Journal
+from golden_flows.model.evidence import EvidenceLevel
 from golden_flows.own_image import OwnImage
 
 TRANSFER_TIMEOUT_S = 3600.0
@@ -35,6 +36,12 @@ class Setting:
     """Whether a shim of ours may supply what a cloud lacks."""
     own_image: OwnImage | None = None
     """The user's own image that Anne starts from; None: the one that the source's profile names."""
+    owned: frozenset[str] = frozenset()
+    """Clouds that somebody called their own (``--i-own-this-cloud``)."""
+
+    def may_attack(self, cloud: Cloud) -> bool:
+        """Whether hostile checks may be tried there: reference clouds are ours."""
+        return cloud.name in self.owned or cloud.profile.evidence_level is not EvidenceLevel.REAL_CLOUD
 
     @property
     def clouds(self) -> tuple[Cloud, ...]:

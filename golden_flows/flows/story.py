@@ -15,6 +15,16 @@ _BLOCK_BYTES = 1024 * 1024
 PAYLOAD_PATH = "/srv/anne/www/payload"
 NONCE_PATH = "/srv/anne/www/nonce"
 
+METADATA = {
+    "interop_unicode": "Zürich – Łódź – Αθήνα – 東京",
+    "interop_long": "255 characters".ljust(255, "."),
+    "interop_equals": "a=b==c&d=%20",
+    "interop_quotes": "\"'`\\ $HOME",
+    "interop_lines": "one\ntwo\n\tthree",
+}
+"""What the server is launched with abroad, to be read in the guest as it is. Nothing beyond the Basic Multilingual
+Plane: a database of many a Nova keeps three bytes of UTF-8, and refuses the server."""
+
 # The app is a plain HTTP file server, installed by user data at home, started at every boot by rc.local, so that it
 # travels inside the disk. busybox where there is one (pocket image), Python elsewhere.
 _INSTALL = f"""\

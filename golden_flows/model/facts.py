@@ -10,6 +10,7 @@ from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.files import FileFacts, LimitFacts
 from golden_flows.model.guest import Consoles, GuestReport
 from golden_flows.model.ipv6 import Ipv6Facts, Subnet6
+from golden_flows.model.metadata_seen import MetadataSeen
 from golden_flows.model.nics import HotplugFacts
 
 
@@ -396,6 +397,8 @@ class Facts:
     ipv6: Ipv6Facts | None = None
     """Read where somebody got in; empty on a cloud without IPv6."""
     account: AccountFacts | None = None
+    metadata_seen: MetadataSeen | None = None
+    """The metadata service, asked from inside the guest once somebody was logged in."""
     user_data: UserDataFacts | None = None
     hotplug: HotplugFacts | None = None
     """A further NIC that came and went before ``user_data.after_reboot``."""

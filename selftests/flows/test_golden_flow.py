@@ -62,6 +62,7 @@ NOT_AT_HOME = {
     "AU-7",
     "AU-8",
     "AU-9",
+    "MD-7",
     "MD-8",
     "MD-9",
     "CV-4",
@@ -131,6 +132,9 @@ EVERY_CHECK = frozenset(one.id for one in load_guideline().requirements)
 AFTER_EXPORT = EVERY_CHECK - NOT_AFTER_EXPORT
 AFTER_BOOT = EVERY_CHECK - NOT_AFTER_BOOT - {"BT-1", "BT-2"}
 
+FROM_INSIDE = frozenset({"MD-4", "MD-5", "MD-6", "MD-7", "MD-12", "MD-14"})
+"""What only somebody who is logged in can ask."""
+
 FLOWS = (
     # The hash of half an image says nothing.
     Flow((fault("private:truncate_tail=4096", "EX-2"),), blocked=AFTER_EXPORT | {"EX-3"}),
@@ -161,7 +165,19 @@ FLOWS = (
     # Nobody can look inside a guest that nobody can log in to.
     Flow(
         (fault("public-lite:pw_ignored", "AU-5"), fault("public-lite:iid_changes", "UD-3")),
-        blocked=frozenset({"BT-5", "PV-2", "PV-5", "N1-4", "N2-3", "N2-5", "N2-6", "N2-8", "AU-9", "AU-10", "AP-2"}),
+        blocked=frozenset({"BT-5", "PV-2", "PV-5", "N1-4", "N2-3", "N2-5", "N2-6", "N2-8", "AU-9", "AU-10", "AP-2"})
+        | FROM_INSIDE,
+    ),
+    # The metadata service, asked from inside.
+    Flow(
+        (
+            fault("public-lite:404_as_500", "MD-2 MD-4"),
+            fault("public-lite:latin1", "MD-5"),
+            fault("public-lite:trust_headers", "MD-6"),
+            fault("public-lite:by_ip_only", "MD-7"),
+            fault("public-lite:md_slow", "MD-12"),
+            fault("public-lite:cache", "MD-14"),
+        )
     ),
     # On a real Xen; each breaks another part.
     Flow(

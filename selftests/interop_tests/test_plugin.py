@@ -54,6 +54,12 @@ def test_one_end_of_a_pair_is_not_enough(tmp_path: Path) -> None:
     assert "both --src and --dst are needed" in done.stdout + done.stderr
 
 
+def test_a_cloud_that_takes_no_part_cannot_be_called_one_s_own(tmp_path: Path) -> None:
+    done = run_suite("--src", "private", "--dst", "private", "--i-own-this-cloud", "public", folder=tmp_path)
+    assert done.returncode == 2
+    assert "--i-own-this-cloud public: this run has no such cloud" in done.stdout + done.stderr
+
+
 def test_a_fault_for_a_cloud_that_is_not_started_is_refused(tmp_path: Path) -> None:
     done = run_suite("--src", "private", "--dst", "private", "--fault", "public:nd_empty", folder=tmp_path)
     assert done.returncode == 2

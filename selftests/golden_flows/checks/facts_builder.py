@@ -50,6 +50,7 @@ from golden_flows.model.guest import (
     UserDataRun,
 )
 from golden_flows.model.ipv6 import Ipv6Facts
+from golden_flows.model.metadata_seen import MetadataAnswer, MetadataChange, MetadataSeen
 from golden_flows.model.nova_metadata import EC2_RULES, EC2_VERSIONS, OPENSTACK_RULES, OPENSTACK_VERSIONS, Rule
 from golden_flows.model.xen import HypervisorSeen
 from selftests.golden_flows.checks import nic_facts
@@ -387,6 +388,27 @@ def account() -> AccountFacts:
     )
 
 
+def own(what: str, **changes: Any) -> MetadataAnswer:
+    return replace(MetadataAnswer(what=what, status=200, identity=SERVER, elapsed_s=0.02), **changes)
+
+
+def metadata_seen() -> MetadataSeen:
+    meta = {"interop_unicode": "Zürich", "interop_lines": "one\ntwo"}
+    return MetadataSeen(
+        tree="openstack-http",
+        own=own("/openstack/latest/meta_data.json"),
+        meta_asked=meta,
+        meta_read={**meta, "interop_run": "run-1"},
+        missing=(own("/openstack/latest/interop-no-such-file", status=404, identity=None),),
+        owned=True,
+        forged=(own("X-Instance-ID"), own("X-Forwarded-For")),
+        second=(own("from 192.168.200.20", status=None, identity=None, error="TimeoutError: timed out"),),
+        in_turn=(own("/openstack/latest/meta_data.json"),) * 3,
+        at_once=(own("/openstack/latest/meta_data.json"),) * 2,
+        change=MetadataChange(status=200, asked="new", seen="new", waited_s=0.6),
+    )
+
+
 def user_data() -> UserDataFacts:
     first = report()
     again = replace(first, boot_id="boot-2", user_data=replace(first.user_data, ran_this_boot=False))
@@ -442,6 +464,7 @@ def healthy_facts() -> Facts:
         files=files(),
         ipv6=Ipv6Facts(),
         account=account(),
+        metadata_seen=metadata_seen(),
         user_data=user_data(),
         hotplug=nic_facts.hotplug(),
         limits=limits(),
@@ -533,6 +556,10 @@ def with_auth(**changes: Any) -> Facts:
 
 def with_account(**changes: Any) -> Facts:
     return replace(healthy_facts(), account=replace(account(), **changes))
+
+
+def with_metadata_seen(**changes: Any) -> Facts:
+    return replace(healthy_facts(), metadata_seen=replace(metadata_seen(), **changes))
 
 
 def with_files(**changes: Any) -> Facts:

@@ -13,6 +13,7 @@ from golden_flows.model.account import PostProbe
 from golden_flows.model.facts import Facts, Leftover, PasswordChange, PowerFacts
 from golden_flows.model.files import Answer
 from golden_flows.model.guest import Channel, Consoles, Getty, UserDataRun
+from golden_flows.model.metadata_seen import MetadataChange
 from selftests.golden_flows.checks.account_facts import (
     LAUNCHED,
     posted_facts,
@@ -30,7 +31,9 @@ from selftests.golden_flows.checks.facts_builder import (
     healthy_facts,
     kernel_log,
     lifecycle,
+    metadata_seen,
     network_data,
+    own,
     qcow2_head,
     report,
     user_data,
@@ -51,6 +54,7 @@ from selftests.golden_flows.checks.facts_builder import (
     with_lifecycle,
     with_limits,
     with_links,
+    with_metadata_seen,
     with_probe,
     with_reboot,
     with_report,
@@ -130,7 +134,12 @@ def _answering_anything() -> Facts:
         raise ValueError("a cell with a report was expected")
     seeming = Channel(name="ec2-http", present=True, keys={"hostname": "0" * 64})
     told = replace(facts.boot.report, channels=(*facts.boot.report.channels[:2], seeming))
-    return replace(facts, boot=replace(facts.boot, report=told))
+    return _missing(200, replace(facts, boot=replace(facts.boot, report=told)))
+
+
+def _missing(status: int, facts: Facts) -> Facts:
+    missing = (own("/openstack/latest/interop-no-such-file", status=status, identity=None),)
+    return replace(facts, metadata_seen=replace(metadata_seen(), missing=missing))
 
 
 def _without_vmxnet3_installed() -> Facts:
@@ -257,6 +266,12 @@ SEEN: Mapping[str, Facts] = {
     "v6_md_off": with_metadata6(status=None, uuid=None, error="[Errno 113] No route to host"),
     "md_listing_html": with_report(listing={"/": "<html>", "/openstack": "<html>"}),
     "error_200": _answering_anything(),
+    "404_as_500": _missing(500, with_answer("/openstack/latest/no-such-file", status=500)),
+    "latin1": with_metadata_seen(meta_read={**metadata_seen().meta_asked, "interop_unicode": "ZÃ¼rich"}),
+    "trust_headers": with_metadata_seen(forged=(own("X-Instance-ID", status=404, identity=None),)),
+    "by_ip_only": with_metadata_seen(second=(own("from 192.168.200.20 over eth1", identity=OTHER_UUID),)),
+    "md_slow": with_metadata_seen(at_once=(own("x"), own("x", status=None, identity=None, error="timed out"))),
+    "cache": with_metadata_seen(change=MetadataChange(status=200, asked="new", seen=None, waited_s=20.0)),
     "swap_identity": with_identity(uuid=OTHER_UUID),
     "cd_stale": _stale("config-drive", healthy_facts()),
     "cd_label": with_config_drive(label="CONFIG-2"),
