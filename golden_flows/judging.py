@@ -34,7 +34,7 @@ FACTS_OF: Final = {
 }
 """Which stage reads each field of ``Facts``."""
 
-READ_INSIDE: Final = frozenset({"files", "ipv6"})
+READ_INSIDE: Final = frozenset({"files", "ipv6", "metadata_seen"})
 """Fields that are read by logging in, and None where nobody could."""
 
 
