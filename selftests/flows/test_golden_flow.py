@@ -226,6 +226,15 @@ FLOWS = (
     Flow(
         (fault("ec2-only:md_listing_html", "MD-1"), fault("ec2-only:iid_changes", "UD-3")), src="vmdk", dst="ec2-only"
     ),
+    # Jumbo frames without DHCP, and host routes; the guest's agent errs where two of its NICs share a network.
+    Flow(
+        (
+            fault("multinic-jumbo:nd_mtu", "N2-7"),
+            fault("multinic-jumbo:drop_routes", "N2-10"),
+            fault("multinic-jumbo:no_policy_route", "N2-3"),
+        ),
+        dst="multinic-jumbo",
+    ),
 )
 
 

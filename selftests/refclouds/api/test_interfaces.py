@@ -159,3 +159,28 @@ def test_stale_link_goes_on_naming_a_nic_that_is_gone(start_cloud: Any, wait: Wa
     detach(cloud, server["id"], port["id"])
     wait("the port to be off", lambda: port["id"] not in listed(cloud, server["id"]))
     assert told_macs(cloud, server["id"])[1:] == [port["mac_address"]]
+
+
+def told(cloud: Any, wait: Wait) -> Any:
+    server = boot(cloud, wait, networks=networks(cloud, "overlay", "storage"))
+    return cloud.metadata.told[server["id"]]
+
+
+def test_mtu_and_host_routes_are_told_where_no_dhcp_does(start_cloud: Any, wait: Wait) -> None:
+    cloud = start_cloud("multinic-jumbo")
+    instance = told(cloud, wait)
+    assert [link["mtu"] for link in instance.links] == [None, 9000]
+    assert instance.networks[1]["routes"] == [
+        {"network": "10.28.0.0", "netmask": "255.255.0.0", "gateway": "10.26.1.1"},
+    ]
+    assert [spec.host_routes for spec in cloud.fabric.networks[:2]] == [
+        (("10.27.0.0/16", "10.26.0.254"),),
+        (("10.28.0.0/16", "10.26.1.1"),),
+    ]
+
+
+def test_nd_mtu_and_drop_routes(start_cloud: Any, wait: Wait) -> None:
+    instance = told(start_cloud("multinic-jumbo", faults=["nd_mtu", "drop_routes"]), wait)
+    assert [link["mtu"] for link in instance.links] == [None, None]
+    assert instance.networks[1]["routes"] == []
+    assert [vif.routes for vif in instance.vifs] == [(), ()]
