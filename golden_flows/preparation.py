@@ -121,14 +121,14 @@ def prepare(asked: Asked, say: Say) -> PreparedRun:
     try:
         room.require_disk(workspace.results, room.RESULTS_MIB)
         own = _own_image(asked, workspace.scratch, say)
+        image = own_image.glance_name(asked.image) if asked.image and own is None else None
         if to_start:
             room.require_disk(workspace.scratch, len(to_start) * room.SCRATCH_PER_CLOUD_MIB)
             say(f"starting reference clouds: {', '.join(to_start)}")
             started = reference_clouds.start(
-                to_start, state_root=workspace.scratch, faults=faults, install=asked.install, say=say
+                to_start, state_root=workspace.scratch, faults=faults, install=asked.install, image=image, say=say
             )
         plan = Plan(cells, tuple(one.id for one in guideline.requirements if one.id in checks), guideline.version)
-        image = own_image.glance_name(asked.image) if asked.image and own is None else None
         files = tuple(cloud.clouds_yaml for cloud in started)
         context = RunContext(
             workspace.run_id,

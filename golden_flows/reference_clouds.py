@@ -83,12 +83,13 @@ def start(
     state_root: Path,
     faults: Mapping[str, Sequence[str]],
     install: bool = False,
+    image: str | None = None,
     say: Callable[[str], None],
 ) -> list[ReferenceCloud]:
     """Start these clouds side by side and wait until all are ready.
 
-    ``faults`` holds fault arguments by cloud name; ``install`` lets them install missing programs by sudo; ``say``
-    gets their progress lines.
+    ``faults`` holds fault arguments by cloud name; ``install`` lets them install missing programs by sudo; ``image``
+    is what Anne starts from, which some build only when it is asked for; ``say`` gets their progress lines.
     Raises ``UsageError`` (missing program, unknown fault) or ``CloudError`` as soon as one cannot start; then, and
     when the wait is interrupted, none is left running.
     """
@@ -105,7 +106,7 @@ def start(
 
     try:
         for name in names:
-            clouds.append(_spawn(name, state_root / name, faults.get(name, ()), install))
+            clouds.append(_spawn(name, state_root / name, faults.get(name, ()), install, image))
             threading.Thread(target=wait_until_ready, args=(clouds[-1],), daemon=True).start()
         for _ in names:
             error = ended.get()
@@ -117,8 +118,9 @@ def start(
     return clouds
 
 
-def _spawn(name: str, state: Path, faults: Sequence[str], install: bool) -> ReferenceCloud:
+def _spawn(name: str, state: Path, faults: Sequence[str], install: bool, image: str | None) -> ReferenceCloud:
     arguments = ["up", name, "--state-dir", str(state), "--until-eof", *(["--install"] if install else [])]
+    arguments += ["--image", image] if image else []
     for fault in faults:
         arguments += ["--fault", fault]
     process = subprocess.Popen(

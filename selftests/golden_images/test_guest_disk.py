@@ -10,8 +10,8 @@ POCKET = Kind("pocket", platforms=("xen",))
 EMULATED = Kind("pocket-emulated", platforms=(), more_words="xen_emul_unplug=never", reads_grub_config=True)
 
 
-def test_both_disks_can_be_asked_for() -> None:
-    assert set(DISKS) == {"pocket", "pocket-emulated"}
+def test_every_disk_can_be_asked_for() -> None:
+    assert set(DISKS) == {"pocket", "pocket-emulated", "debian"}
 
 
 def test_the_travelling_image_has_xen_s_drivers_where_the_root_is_looked_for() -> None:

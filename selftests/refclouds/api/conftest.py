@@ -19,7 +19,7 @@ import uvicorn
 from metadata_shims.instance import Instance
 from refclouds import profile
 from refclouds.app import create_app
-from refclouds.bootstrap import bootstrap
+from refclouds.bootstrap import Golden, bootstrap
 from refclouds.cloud import Cloud
 from refclouds.faults import Faults
 from refclouds.identity.accounts import Account
@@ -329,7 +329,7 @@ def serve(
     server: list[uvicorn.Server] = []
 
     async def main() -> None:
-        await bootstrap(cloud, people, {"pocket": golden})
+        await bootstrap(cloud, people, [Golden("pocket", golden)])
         config = uvicorn.Config(create_app(cloud), log_level="warning", lifespan="on", timeout_graceful_shutdown=2)
         server.append(uvicorn.Server(config))
         started.set()
