@@ -15,6 +15,10 @@ from golden_flows.model.guest import GuestReport
 class Agent(Protocol):
     """What every file in this folder offers."""
 
+    CANNOT: Mapping[str, str]
+    """What the agent has no way to do, by ``golden_flows.model.guest`` word, with the proof."""
+    KEEPS_RECORD: bool
+    """Whether it tells how often user data ran, with what exit code."""
     CONSOLE_MARKER: str
     """What the agent prints on the console, and what a console must therefore contain."""
 
@@ -22,7 +26,17 @@ class Agent(Protocol):
 
     def from_console(self, text: str, run: str | None) -> tuple[GuestReport, ...]: ...
 
-    def read(self, shell: GuestShell) -> GuestReport: ...
+    def read(self, shell: GuestShell, console: str = "") -> GuestReport:
+        """Its report as it lies in the guest; ``console`` for what an agent tells there only. Raises ``GuestError``."""
+        ...
+
+    def says_done(self, console: str) -> bool:
+        """Whether the console shows that a boot's work is done, so that the report can be asked for over SSH."""
+        ...
+
+    def is_last(self, report: GuestReport) -> bool:
+        """Whether no further report of this boot will come."""
+        ...
 
     def read_files(self, shell: GuestShell) -> GuestFiles: ...
 
@@ -30,6 +44,8 @@ class Agent(Protocol):
 def load_agent(name: str) -> Agent:
     """The agent of that file name. Raises ``UsageError``."""
     try:
+        if not name.isidentifier():
+            raise ModuleNotFoundError(name)
         return cast(Agent, importlib.import_module(f"{__name__}.{name}"))
     except ModuleNotFoundError as error:
         raise UsageError(f"no guest agent {name!r}", "see the file names in golden_flows/agents") from error

@@ -37,6 +37,10 @@ from golden_flows.model.ipv6 import Dhcp6Lease
 CONSOLE_MARKER = MARKER
 CONFIGURES_LATER_NICS = True
 """NICs that come after its report; see ``flows.hotplug``."""
+CANNOT: Mapping[str, str] = {}
+KEEPS_RECORD = True
+LAST_PHASE = "userdata"
+"""A report that has this phase is the last one of its boot."""
 STATUS_PATH = "/run/guest-agent/status.json"
 SCHEMA = 1
 
@@ -145,7 +149,17 @@ def from_console(text: str, run: str | None) -> tuple[GuestReport, ...]:
     return tuple(reports)
 
 
-def read(shell: GuestShell) -> GuestReport:
+def says_done(console: str) -> bool:
+    """The console has the report itself."""
+    return False
+
+
+def is_last(report: GuestReport) -> bool:
+    """All phases are over, or the guest is about to reboot."""
+    return report.awaits_reboot or any(phase.name == LAST_PHASE for phase in report.phases)
+
+
+def read(shell: GuestShell, console: str = "") -> GuestReport:
     """The report as it lies in the guest. Raises ``GuestError``."""
     content = shell.read_file(STATUS_PATH, DOCUMENT_LIMIT_BYTES)
     if content is None:

@@ -8,6 +8,7 @@ from golden_flows.errors import shorten
 from golden_flows.model.check import check, given, verdict
 from golden_flows.model.facts import AuthFacts, BootFacts, Facts, LoginAttempt, PasswordChange, latest_report
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
+from golden_flows.model.guest import SETTING_PASSWORDS
 from golden_flows.model.xen import CHANNEL
 
 UNSUPPORTED = re.compile(
@@ -59,12 +60,14 @@ def nobody_else_logs_in(facts: Facts) -> Said:
     return verdict(findings, unseen)
 
 
-@check("AU-5", needs=("auth",))
+@check("AU-5", needs=("boot", "auth"))
 def asked_password_logs_in(facts: Facts) -> Said:
     """The password that create answered with (adminPass) opens the account."""
     remedy = (
         "set inject_password, or force_config_drive where the agent reads admin_pass from it; let sshd take passwords"
     )
+    if "password" in given(facts.auth).asked and (proof := given(facts.boot).agent_cannot.get(SETTING_PASSWORDS)):
+        return NotApplicable(proof)
     return _asked_way_works(given(facts.auth), "password", remedy)
 
 
@@ -80,6 +83,8 @@ def changed_password_logs_in(facts: Facts) -> Said:
         return NotApplicable(
             f"the server was launched with {', '.join(auth.asked) or 'no way in'}: no password to change"
         )
+    if proof := boot.agent_cannot.get(SETTING_PASSWORDS):
+        return NotApplicable(proof)
     change = auth.password_change
     if change is None:
         return NotObserved("nobody could log in with the password of the launch, so none was set anew (see AU-5)")

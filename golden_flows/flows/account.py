@@ -195,7 +195,7 @@ def _read_keys(guest: Instance, shell: GuestShell) -> AuthorizedKeys | None:
         return None
     if told.exit_code:
         return None
-    return AuthorizedKeys.read(guest.cloud.profile.user, told.stdout.decode("utf-8", "replace"))
+    return AuthorizedKeys.read(guest.login.user, told.stdout.decode("utf-8", "replace"))
 
 
 def another_host(report: GuestReport | None, attempts: tuple[LoginAttempt, ...]) -> str:

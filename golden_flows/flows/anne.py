@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from golden_flows.agents import load_agent
 from golden_flows.clouds import disk_image, mover
 from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.size_probe import probe_size
@@ -40,7 +39,7 @@ from golden_flows.guests.ssh import KeyPair, generate_key
 from golden_flows.guests.tcp import HttpAnswer, http_get, probe_port, url_of
 from golden_flows.model import vhd
 from golden_flows.model.account import AccountFacts
-from golden_flows.model.cloud import Pair
+from golden_flows.model.cloud import TRAVELLING_PROPERTIES, Pair
 from golden_flows.model.facts import (
     ApplicationFacts,
     AuthFacts,
@@ -166,9 +165,12 @@ class Anne:
         if imported is None or imported.image_id is None:
             raise InteropError("nothing was imported")
         self._record.say(f"booting on {abroad.name}")
-        self._guest = Instance(abroad, self._at.journal, self._at.run_id, self._record.say)
-        deadline = Deadline.after(abroad.profile.boot_timeout_s)
-        image, self._files = abroad.show_image(imported.image_id), files.wanted(abroad, self._user_data)
+        image = abroad.show_image(imported.image_id)
+        self._guest = Instance(abroad, self._at.journal, self._at.run_id, self._record.say, properties=image.properties)
+        self.facts = replace(self.facts, dst=self._guest.profile)
+        self._user_data = self._guest.fitting(self._user_data)
+        self._files = files.wanted(abroad, self._user_data)
+        deadline = Deadline.after(self._guest.profile.boot_timeout_s)
         asked = request(abroad, image, "anne", self._user_data, self._key, self._files)
         asked = replace(asked, metadata=METADATA)
         facts = self._guest.launch(asked, deadline)
@@ -179,7 +181,7 @@ class Anne:
         if facts.status != "ACTIVE":
             raise StageStopped(f"server is {facts.status}: {facts.fault or 'no fault message'}")
         if facts.report is None:
-            raise StageStopped(f"ACTIVE, but no report from the guest within {abroad.profile.boot_timeout_s:.0f} s")
+            raise StageStopped(f"ACTIVE, but no report from the guest within {self.facts.dst.boot_timeout_s:.0f} s")
 
     def primary_nic(self) -> None:
         """The first NIC's address, by DHCP or however the cloud tells it."""
@@ -228,13 +230,12 @@ class Anne:
         if ways_in.is_in(attempts, "password"):
             change = ways_in.change_password(guest, self._at.journal, self._record.say)
         if ways_in.is_in(attempts) and not stranger:
-            agent = load_agent(guest.cloud.profile.agent)
             with guest.shell(self._booted().report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
-                system_files = agent.read_files(shell)
+                system_files = guest.agent.read_files(shell)
                 self.facts = replace(self.facts, files=files.look(guest.cloud, self._files, shell))
                 six = six or ipv6.look(shell)
                 with contextlib.suppress(GuestError):
-                    late = agent.read(shell)
+                    late = guest.agent.read(shell, self._booted().console)
                 inside = account.look_inside(guest, shell, self._source.account, posted)
                 owned = self._at.may_attack(guest.cloud)
                 metadata_seen = metadata_inside.look(
@@ -275,7 +276,7 @@ class Anne:
             power = stop_and_start(guest.cloud, guest.server_id)
             self.facts = replace(self.facts, power=power)
             if power.refused or power.seconds_to_shutoff is not None:
-                deadline = Deadline.after(guest.cloud.profile.boot_timeout_s)
+                deadline = Deadline.after(guest.profile.boot_timeout_s)
                 again = guest.testimony(boot, deadline, not_boot_ids=known)
                 after = again.report
                 name = f"{guest.cloud.name}.anne.after-reboot.console.log"
@@ -402,7 +403,7 @@ class Anne:
         return {
             key: value
             for key, value in kept.items()
-            if key.startswith("os_") and not key.startswith(("os_hash", "os_glance"))
+            if key in TRAVELLING_PROPERTIES or (key.startswith("os_") and not key.startswith(("os_hash", "os_glance")))
         }
 
     def _spooled(self) -> Spooled:

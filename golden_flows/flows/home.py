@@ -63,10 +63,10 @@ def bring_out(at: Setting, source: SourceImage, record: Record, key: KeyPair) ->
 def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> str:
     home = at.src
     record.say(f"booting Anne's instance on {home.name}")
-    instance = Instance(home, at.journal, at.run_id, record.say)
     image = home.source_image() if at.own_image is None else _bring_in(at.own_image, at, record)
-    deadline = Deadline.after(home.profile.boot_timeout_s)
-    asked = request(home, image, "anne-home", user_data_at_home(), key)
+    instance = Instance(home, at.journal, at.run_id, record.say, properties=image.properties)
+    deadline = Deadline.after(instance.profile.boot_timeout_s)
+    asked = request(home, image, "anne-home", instance.fitting(user_data_at_home()), key)
     facts = instance.testimony(instance.launch(asked, deadline), deadline)
     record.keep(f"{home.name}.anne-home.console.log", facts.console, f"{home.name} os-getConsoleOutput")
     source.boot, source.account = facts, AtHome(password=instance.login.password)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
-from golden_flows.agents import load_agent
 from golden_flows.clouds.records import NetworkRef
 from golden_flows.errors import GuestError, InteropError, WaitTimeout
 from golden_flows.flows import nics_inside
@@ -87,7 +86,7 @@ def _network(guest: Instance) -> NetworkRef:
 
 
 def _follows(guest: Instance) -> bool:
-    return bool(getattr(load_agent(guest.cloud.profile.agent), "CONFIGURES_LATER_NICS", False))
+    return bool(getattr(guest.agent, "CONFIGURES_LATER_NICS", False))
 
 
 def _attach(guest: Instance, shell: GuestShell, facts: HotplugFacts, network: NetworkRef) -> HotplugFacts:

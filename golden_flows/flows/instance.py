@@ -24,8 +24,6 @@ GUEST_RAM_MIB = 192
 """Least RAM that the golden image boots in; flavors below it are not picked."""
 POST_A_PASSWORD = {"password_post": "true"}
 """Server metadata by which the owner asks the guest to make a password and post it."""
-LAST_PHASE = "userdata"
-"""A report that has this phase is the last one of its boot."""
 AWKWARD_END = "\r\n"
 """The public key is registered as an editor of another system saves it: who writes it down must make one line of it."""
 SSH_FALLBACK_AFTER_S = 20.0
@@ -71,22 +69,33 @@ class Instance:
     """A server that was asked for. Facts grow as it comes up; nothing here judges."""
 
     def __init__(
-        self, cloud: Cloud, journal: Journal, run_id: str, say: Callable[[str], None], agent: Agent | None = None
+        self,
+        cloud: Cloud,
+        journal: Journal,
+        run_id: str,
+        say: Callable[[str], None],
+        agent: Agent | None = None,
+        properties: Mapping[str, str] | None = None,
     ) -> None:
-        """``agent``: how its guest is read; None: as the cloud's profile says."""
+        """``properties``: of its image, which may say who reads the guest. ``agent``: who does, whatever they say."""
         self.cloud = cloud
+        self.profile = cloud.profile.running(properties or {})
         self._journal = journal
         self._run_id = run_id
         self._say = say
-        self._agent = agent or load_agent(cloud.profile.agent)
+        self.agent = agent or load_agent(self.profile.agent)
         self._began_s = 0.0
         self.server_id = ""
         self.address = ""
-        self.login = Login(cloud.profile.user, None, None)
+        self.login = Login(self.profile.user, None, None)
+
+    def fitting(self, user_data: UserData) -> UserData:
+        """The user data in the form in which this guest's agent runs it and can tell of it."""
+        return user_data if self.agent.KEEPS_RECORD else user_data.noted()
 
     def launch(self, request: Request, deadline: Deadline) -> BootFacts:
         """Create the server and follow it until it is ACTIVE (or not)."""
-        profile = self.cloud.profile
+        profile = self.profile
         key_name = None
         if "key" in profile.auth:
             key_name = self.cloud.create_keypair(request.name, request.key.public_text + AWKWARD_END)
@@ -132,12 +141,13 @@ class Instance:
             statuses_seen=state.statuses_seen,
             fault=state.fault,
             console="",
-            console_marker=self._agent.CONSOLE_MARKER,
+            console_marker=self.agent.CONSOLE_MARKER,
             report=None,
             ports=ports,
             seconds_to_active=state.seconds_to_reach,
             seconds_to_report=None,
             run_id=self._run_id,
+            agent_cannot=dict(self.agent.CANNOT),
         )
 
     def _public_address(self, ports: tuple[PortFacts, ...]) -> str:
@@ -164,7 +174,7 @@ class Instance:
         if report is not None and report.awaits_reboot:
             self._say("the guest installed drivers and reboots: waiting for it to report again")
             again = self._await_report(
-                Deadline.after(self.cloud.profile.boot_timeout_s, deadline.clock), {*not_boot_ids, report.boot_id}
+                Deadline.after(self.profile.boot_timeout_s, deadline.clock), {*not_boot_ids, report.boot_id}
             )
             if again is not None:
                 earlier, report = report, again
@@ -199,18 +209,18 @@ class Instance:
             return ""
 
     def _look(self, not_boot_ids: Collection[str], silent_until: Deadline) -> GuestReport | None:
-        reports = self._agent.from_console(self.console(), self._run_id)
-        for report in reversed(reports):
-            if report.boot_id not in not_boot_ids and _is_last(report):
+        console = self.console()
+        for report in reversed(self.agent.from_console(console, self._run_id)):
+            if report.boot_id not in not_boot_ids and self.agent.is_last(report):
                 return report
-        if silent_until.left_s > 0:
+        if silent_until.left_s > 0 and not self.agent.says_done(console):
             return None
         try:
             with self.shell(None, Deadline.after(5.0)) as shell:
-                report = self._agent.read(shell)
+                report = self.agent.read(shell, console)
         except InteropError:
             return None
-        return report if report.boot_id not in not_boot_ids and _is_last(report) else None
+        return report if report.boot_id not in not_boot_ids and self.agent.is_last(report) else None
 
     def shell(self, report: GuestReport | None, deadline: Deadline) -> GuestShell:
         """Log in the way Anne asked for. The host key is pinned to the one in the guest's own report."""
@@ -235,7 +245,3 @@ def has_address(boot: BootFacts, report: GuestReport) -> bool:
     link = report.link(boot.ports[0].mac) if boot.ports else None
     told = [] if link is None else [bare_ip(one) for one in link.addresses]
     return bool(report.leases) or (bool(boot.ports) and boot.ports[0].fixed_ip in told)
-
-
-def _is_last(report: GuestReport) -> bool:
-    return report.awaits_reboot or any(phase.name == LAST_PHASE for phase in report.phases)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import secrets
 from dataclasses import dataclass
+
+from golden_flows.model.guest import RUNS_PATH
 
 APP_PORT = 8080
 CLOSED_PORT = 8081
@@ -50,6 +53,7 @@ printf '[ -x /srv/anne/start ] && /srv/anne/start\\n' >> /etc/rc.local
 chmod 755 /etc/rc.local
 """
 
+_FIRST_LINES = b"#!/bin/sh\nset -eu\n"
 _RAW_TAIL = bytes([0x00, 0xFF, 0x0D, 0x80, 0x0A])
 """Bytes that no text encoding survives, after the script has ended: UD-1 sees re-encoding."""
 
@@ -65,9 +69,23 @@ class UserData:
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
 
+    def noted(self) -> UserData:
+        """The same for an agent that keeps no record of what it runs: the script notes its own runs at ``RUNS_PATH``.
+
+        Packed, as every agent takes it: cloud-init writes UTF-8 only into a script, and UD-1 needs bytes
+        that no text encoding survives.
+        """
+        notes = (
+            "ways=$(ip -4 route show default | grep -c . || true)\n"
+            f'echo "{self.nonce} began $(cat /proc/sys/kernel/random/boot_id) $(id -u) $ways" >> {RUNS_PATH}\n'
+            f"trap 'echo \"{self.nonce} ended $?\" >> {RUNS_PATH}' EXIT\n"
+        )
+        plain = self.content.removesuffix(_RAW_TAIL).replace(_FIRST_LINES, _FIRST_LINES + notes.encode(), 1)
+        return UserData(gzip.compress(plain, mtime=0), self.nonce)
+
 
 def _script(body: str, nonce: str) -> UserData:
-    text = f"#!/bin/sh\nset -eu\n{body}printf '%s' '{nonce}' > {NONCE_PATH}\nexit 0\n"
+    text = f"{_FIRST_LINES.decode()}{body}printf '%s' '{nonce}' > {NONCE_PATH}\nexit 0\n"
     return UserData(text.encode() + _RAW_TAIL, nonce)
 
 

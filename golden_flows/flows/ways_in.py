@@ -100,5 +100,5 @@ def log_in(guest: Instance, method: str, *, key: KeyPair | None = None, password
     """One try over SSH."""
     profile = guest.cloud.profile
     return try_login(
-        guest.address, SSH_PORT, profile.user, method=method, key=key, password=password, access=profile.access
+        guest.address, SSH_PORT, guest.login.user, method=method, key=key, password=password, access=profile.access
     )

@@ -29,6 +29,8 @@ from golden_flows.waiting import Deadline, wait_for
 OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
 HANDSHAKE_TIMEOUT_S = 20.0
 """For banner, key exchange and log-in, each: an emulated CPU takes seconds for one key exchange."""
+_SUDO = 'sudo -n -- env HOME="$HOME" '
+"""Root, and ``~`` is still the account that was logged in to."""
 _MISSING = 44
 """Exit code by which ``read_file`` learns that a file is not there."""
 
@@ -77,6 +79,7 @@ class GuestShell:
 
     def __init__(self, transport: paramiko.Transport, where: str) -> None:
         self._transport, self._where = transport, where
+        self._prefix: str | None = "" if where.startswith("root@") else None
         self.host_key_fingerprint: str = transport.get_remote_server_key().fingerprint
         """``SHA256:…`` as OpenSSH prints it."""
 
@@ -148,7 +151,19 @@ class GuestShell:
         self._transport.close()
 
     def run(self, command: str, *, timeout_s: float = 30.0, stdin: bytes | None = None) -> CommandResult:
-        """Run in the user's login shell. Raises ``GuestError`` when it takes too long or the session breaks off."""
+        """Run in the user's login shell; as root where the user may be root without a password (sudo).
+
+        Raises ``GuestError`` when it takes too long or the session breaks off.
+        """
+        return self._run(f"{self._sudo()}sh -c {shlex.quote(command)}" if self._sudo() else command, timeout_s, stdin)
+
+    def _sudo(self) -> str:
+        """What a command of root's begins with; nothing where the user is root, or can only be itself."""
+        if self._prefix is None:
+            self._prefix = _SUDO if self._run(f"{_SUDO}true", 30.0, None).exit_code == 0 else ""
+        return self._prefix
+
+    def _run(self, command: str, timeout_s: float, stdin: bytes | None) -> CommandResult:
         until_s = time.monotonic() + timeout_s
         what = f"{shorten(command, 80)!r} at {self._where}"
         try:

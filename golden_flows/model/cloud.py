@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from golden_flows.errors import UsageError
 from golden_flows.model.evidence import EvidenceLevel
 
 INJECTION = "injection"
@@ -12,6 +15,13 @@ USER_DATA_CHANNELS = ("openstack-http", "ec2-http", "config-drive")
 """Those that carry user data."""
 FILE_CHANNELS = (INJECTION, "config-drive", "xenstore")
 """Those that carry the files of ``personality``."""
+
+AGENT_PROPERTY = "interop_agent"
+USER_PROPERTY = "os_admin_user"
+"""Glance's own word. Source: https://docs.openstack.org/glance/latest/admin/useful-image-properties.html"""
+BOOT_TIMEOUT_PROPERTY = "interop_boot_timeout_s"
+TRAVELLING_PROPERTIES = (AGENT_PROPERTY, BOOT_TIMEOUT_PROPERTY)
+"""They tell of the system inside the image, as all that begin with ``os_`` do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +90,21 @@ class Profile:
     def key_kind(self) -> str:
         """What kind of key to launch with."""
         return self.key_type or ("rsa" if "password-post" in self.auth else "ed25519")
+
+    def running(self, properties: Mapping[str, str]) -> Profile:
+        """The same cloud with a guest of an image that has these properties: what they say goes before the profile.
+
+        Raises ``UsageError`` for a time that is none.
+        """
+        timeout = properties.get(BOOT_TIMEOUT_PROPERTY)
+        if timeout is not None and not re.fullmatch(r"[0-9]{1,5}(\.[0-9]+)?", timeout):
+            raise UsageError(f"image property {BOOT_TIMEOUT_PROPERTY} is {timeout!r}", "write seconds")
+        return replace(
+            self,
+            agent=properties.get(AGENT_PROPERTY, self.agent),
+            user=properties.get(USER_PROPERTY, self.user),
+            boot_timeout_s=max(self.boot_timeout_s, float(timeout or 0)),
+        )
 
 
 @dataclass(frozen=True)

@@ -228,6 +228,8 @@ class BootFacts:
     seconds_to_active: float | None
     seconds_to_report: float | None
     run_id: str = ""
+    agent_cannot: Mapping[str, str] = field(default_factory=dict)
+    """What the guest's agent has no way to do (``password`` …), with the proof."""
 
 
 @dataclass(frozen=True, kw_only=True)

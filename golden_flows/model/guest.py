@@ -15,6 +15,13 @@ from golden_flows.model.config_drive import ConfigDriveSeen
 from golden_flows.model.ipv6 import Dhcp6Lease
 from golden_flows.model.xen import HypervisorSeen, Xenstore
 
+SETTING_PASSWORDS = "setting passwords"
+"""Of what an agent may be unable to do: to set a password that the cloud asks for."""
+
+RUNS_PATH = "/var/lib/anne-runs"
+"""User data notes its own runs there, whoever runs it: ``NONCE began BOOT UID WAYS`` and ``NONCE ended CODE``, a line
+each. WAYS is the number of default routes."""
+
 
 def canonical_mac(mac: str) -> str:
     """Lower case with colons, however a cloud or a guest spells it."""

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from golden_flows.agents import Agent
+from golden_flows.agents import Agent, reference
 from golden_flows.clouds.cloud import Cloud
 from golden_flows.flows.instance import Instance
 from golden_flows.journal import Journal
@@ -44,6 +44,12 @@ class FewReports:
     def from_console(self, text: str, run: str | None) -> tuple[GuestReport, ...]:
         self._looks += 1
         return tuple(self._reports[: self._looks])
+
+    def says_done(self, console: str) -> bool:
+        return False
+
+    def is_last(self, report: GuestReport) -> bool:
+        return reference.is_last(report)
 
 
 class SilentCloud:

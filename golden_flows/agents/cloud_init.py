@@ -1,0 +1,92 @@
+"""Stock cloud-init: it reports to nobody, so its guest is looked at over SSH when its console says that it is done.
+
+What lies in the guest is brought into the reference agent's form by ``cloud_init_probe.py``, which runs there; what it
+prints is as hostile as any report and is read by the same parser. Of the console only two things count: that a boot is
+over, and the host keys that cloud-init has made, which nobody can tell over a connection that they are to secure.
+Sources: cloud-init's cc_final_message, cc_keys_to_console (22.4); tools/write-ssh-key-fingerprints.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import resources
+
+from golden_flows.agents import reference
+from golden_flows.agents.console_frames import DOCUMENT_LIMIT_BYTES
+from golden_flows.errors import GuestError, shorten
+from golden_flows.guests.ssh import GuestShell
+from golden_flows.model.facts import GuestFiles
+from golden_flows.model.guest import RUNS_PATH, SETTING_PASSWORDS, GuestReport
+
+CONSOLE_MARKER = "Cloud-init v. "
+CANNOT: Mapping[str, str] = {
+    SETTING_PASSWORDS: "this image's agent is cloud-init, which takes no admin_pass from metadata or config drive (it"
+    " sets passwords by its own user data only, cc_set_passwords) and answers no host's changePassword",
+}
+KEEPS_RECORD = False
+RESULT_PATH = "/run/cloud-init/result.json"
+PROBE_TIMEOUT_S = 120.0
+
+_FINISHED = re.compile(r"Cloud-init v\. \S+ finished at ")
+_HOST_KEYS = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.DOTALL)
+_KEY = re.compile(r"\b(?:ssh-|ecdsa-)[a-z0-9-]+ (AAAA[A-Za-z0-9+/]+={0,2})")
+_KEYS_MAX = 16
+
+parse_status = reference.parse_status
+
+
+def from_console(text: str, run: str | None) -> tuple[GuestReport, ...]:
+    """Nothing: cloud-init prints no report."""
+    return ()
+
+
+def says_done(console: str) -> bool:
+    """Its last module's message, of this boot or of one before."""
+    return _FINISHED.search(console) is not None
+
+
+def is_last(report: GuestReport) -> bool:
+    """``read`` reports of a finished boot only."""
+    return True
+
+
+def host_keys(console: str) -> tuple[str, ...]:
+    """Fingerprints of the host keys that cloud-init printed last, between its BEGIN and END."""
+    blocks = _HOST_KEYS.findall(console)
+    found = []
+    for text in _KEY.findall(blocks[-1])[:_KEYS_MAX] if blocks else ():
+        try:
+            digest = hashlib.sha256(base64.b64decode(text, validate=True)).digest()
+        except binascii.Error:
+            continue
+        found.append("SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("="))
+    return tuple(found)
+
+
+def read(shell: GuestShell, console: str = "") -> GuestReport:
+    """Run the probe. Raises ``GuestError`` while cloud-init is at work, and where there is no Python."""
+    if shell.read_file(RESULT_PATH, 1) is None:
+        raise GuestError(f"the guest has no {RESULT_PATH}", "cloud-init has not finished (yet), or is not installed")
+    probe = resources.files("golden_flows.agents").joinpath("cloud_init_probe.py").read_bytes()
+    done = shell.run(f"python3 - {RUNS_PATH}", timeout_s=PROBE_TIMEOUT_S, stdin=probe)
+    if done.exit_code:
+        complaint = shorten(done.stderr.decode("utf-8", "replace").strip()[-300:], 300)
+        raise GuestError(f"the probe failed in the guest: {complaint or done.exit_code}", "it needs python3 and root")
+    try:
+        document = json.loads(done.stdout[:DOCUMENT_LIMIT_BYTES])
+    except (ValueError, RecursionError) as error:
+        raise GuestError("the probe's answer from the guest is not JSON") from error
+    if not isinstance(document, dict):
+        raise GuestError("the probe's answer from the guest is not a JSON object")
+    return replace(parse_status(document), host_key_fingerprints=host_keys(console))
+
+
+def read_files(shell: GuestShell) -> GuestFiles:
+    """Files of the running guest that some checks read."""
+    return reference.read_files(shell)

@@ -1,0 +1,85 @@
+"""What the console of a guest with cloud-init tells."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+
+import pytest
+
+from golden_flows.agents import cloud_init, load_agent
+from golden_flows.errors import UsageError
+from golden_flows.flows.story import user_data_abroad
+from golden_flows.model.cloud import Profile
+from golden_flows.model.guest import RUNS_PATH, SETTING_PASSWORDS
+
+KEY = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes(32)).decode()
+FINGERPRINT = "SHA256:" + base64.b64encode(hashlib.sha256(base64.b64decode(KEY)).digest()).decode().rstrip("=")
+CONSOLE = f"""\
+[   21.5] cloud-init[301]: Cloud-init v. 22.4.2 running 'init-local' at Wed, 25 Nov 2026 16:00:00 +0000.
+-----BEGIN SSH HOST KEY KEYS-----
+ssh-ed25519 {KEY} root@anne
+-----END SSH HOST KEY KEYS-----
+"""
+FINISHED = (
+    "Cloud-init v. 22.4.2 finished at Wed, 25 Nov 2026 16:00:40 +0000. Datasource DataSourceOpenStackLocal"
+    " [net,ver=2].  Up 61.03 seconds\n"
+)
+
+
+def test_a_console_at_work_is_not_done() -> None:
+    assert not cloud_init.says_done(CONSOLE)
+
+
+def test_the_final_message_says_that_it_is_done() -> None:
+    assert cloud_init.says_done(CONSOLE + FINISHED)
+
+
+def test_host_keys_are_those_that_cloud_init_printed() -> None:
+    assert cloud_init.host_keys(CONSOLE) == (FINGERPRINT,)
+
+
+def test_a_key_outside_of_the_block_is_nobody_s() -> None:
+    assert cloud_init.host_keys(f"ssh-ed25519 {KEY} root@anne\n") == ()
+
+
+def test_no_text_of_a_console_is_a_report() -> None:
+    assert cloud_init.from_console(CONSOLE + FINISHED, "run") == ()
+
+
+def test_cloud_init_cannot_set_a_cloud_s_password() -> None:
+    assert "admin_pass" in cloud_init.CANNOT[SETTING_PASSWORDS]
+
+
+def test_an_image_says_who_reads_its_guests() -> None:
+    told = {"interop_agent": "cloud_init", "os_admin_user": "debian", "interop_boot_timeout_s": "420"}
+    profile = Profile(cloud="c").running(told)
+    assert (profile.agent, profile.user, profile.boot_timeout_s) == ("cloud_init", "debian", 420.0)
+
+
+def test_an_image_that_says_nothing_leaves_the_profile_as_it_is() -> None:
+    profile = Profile(cloud="c", agent="reference", user="root", boot_timeout_s=90.0)
+    assert profile.running({"os_distro": "debian"}) == profile
+
+
+def test_a_time_that_is_none_is_an_error_that_names_the_property() -> None:
+    with pytest.raises(UsageError, match="interop_boot_timeout_s"):
+        Profile(cloud="c").running({"interop_boot_timeout_s": "soon"})
+
+
+@pytest.mark.parametrize("name", ["nobody", "..os", "os.path"])
+def test_an_agent_that_there_is_not_is_an_error(name: str) -> None:
+    with pytest.raises(UsageError, match="no guest agent"):
+        load_agent(name)
+
+
+def test_user_data_for_cloud_init_is_a_packed_script_of_plain_text_that_notes_its_runs() -> None:
+    sent = user_data_abroad()
+    noted = sent.noted()
+    script = gzip.decompress(noted.content).decode("utf-8")
+    assert script.startswith("#!/bin/sh\n")
+    assert f'"{sent.nonce} began ' in script
+    assert RUNS_PATH in script
+    with pytest.raises(UnicodeDecodeError):
+        noted.content.decode("utf-8")
