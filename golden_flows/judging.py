@@ -30,6 +30,7 @@ FACTS_OF: Final = {
     "limits": Stage.USER_DATA,
     "power": Stage.USER_DATA,
     "application": Stage.APPLICATION,
+    "second_instance": Stage.SECOND_INSTANCE,
     "lifecycle": Stage.LIFECYCLE,
 }
 """Which stage reads each field of ``Facts``."""

@@ -390,4 +390,5 @@ def _user_data(one: Fields) -> UserDataRun:
         exit_code=one.integer("exit_code"),
         uid=one.integer("uid"),
         network_up=one.flag("network_up"),
+        failed_parts=sum(verdict != "ok" for verdict in one.each("parts", lambda part: part.text("verdict", ""))),
     )

@@ -309,6 +309,15 @@ class Cloud:
         """Add to a server's metadata: (HTTP status, why it was refused)."""
         return servers.set_metadata(self._api, server_id, items)
 
+    def rebuild(self, server_id: str, image_id: str, user_data: bytes) -> str | None:
+        """Put the server on a fresh disk, with other user data; returns at once, with its new password.
+
+        Raises ``Unsupported`` where the cloud does not offer that.
+        """
+        password = servers.rebuild(self._api, server_id, image_id, user_data)
+        self._journal.hide(password)
+        return password
+
     def snapshot(self, server_id: str, name: str, deadline: Deadline) -> str:
         """Returns the image id once the image is active *and* the server's task_state is empty."""
         full = self._full(name)

@@ -21,6 +21,8 @@ from golden_flows.waiting import Deadline, wait_for
 
 GIB = images.GIB
 POLL_S = 0.3
+REBUILD_MICROVERSION = (2, 57)
+"""From here on a rebuild may bring other user data."""
 SNAPSHOT_MICROVERSION = (2, 45)
 """From here on createImage answers the image's id in its body; before, in a Location header of doubtful form."""
 
@@ -223,17 +225,40 @@ def _act(api: ApiSession, server_id: str, action: str, argument: object) -> requ
     return api.send("compute", "POST", f"/servers/{server_id}/action", json={action: argument}, microversion="2.1")
 
 
+def rebuild(api: ApiSession, server_id: str, image_id: str, user_data: bytes) -> str | None:
+    """Rebuild with other user data; the new ``adminPass``, if the cloud tells it.
+
+    Raises ``Unsupported`` where the API is too old for that, or lets no tenant do it.
+    """
+    newest = newest_microversion(api)
+    if newest < REBUILD_MICROVERSION:
+        raise Unsupported(f"compute up to {newest[0]}.{newest[1]}; user data in a rebuild came with 2.57")
+    argument = {"imageRef": image_id, "user_data": base64.b64encode(user_data).decode("ascii")}
+    path = f"/servers/{server_id}/action"
+    response = api.send("compute", "POST", path, json={"rebuild": argument}, microversion="2.57")
+    if response.status_code in (403, 405, 501):
+        raise Unsupported(f"rebuild: HTTP {response.status_code} {reason_of(response)}".rstrip())
+    if response.status_code != 202:
+        raise api.refusal(response, f"rebuilding server {server_id}")
+    server = api.json_of(response, path).get("server")
+    password = server.get("adminPass") if isinstance(server, dict) else None
+    return password if isinstance(password, str) else None
+
+
 def snapshot(api: ApiSession, server_id: str, name: str, metadata: Mapping[str, str]) -> str:
     """Ask for a snapshot; the id of an image that is not there yet."""
     modern = newest_microversion(api) >= SNAPSHOT_MICROVERSION
-    response = api.ask(
+    response = api.send(
         "compute",
         "POST",
         f"/servers/{server_id}/action",
         json={"createImage": {"name": name, "metadata": dict(metadata)}},
-        expect=(202,),
         microversion="2.45" if modern else "2.1",
     )
+    if response.status_code in (405, 501):
+        raise Unsupported(f"createImage: HTTP {response.status_code} {reason_of(response)}".rstrip())
+    if response.status_code != 202:
+        raise api.refusal(response, f"POST /servers/{server_id}/action")
     if modern:
         image_id = api.json_of(response, "createImage").get("image_id")
     else:

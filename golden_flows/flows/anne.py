@@ -18,7 +18,7 @@ from golden_flows.clouds import disk_image, mover
 from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.size_probe import probe_size
 from golden_flows.errors import GuestError, InteropError, WaitTimeout
-from golden_flows.flows import account, devices, files, home, ipv6, limits, metadata_inside, ways_in
+from golden_flows.flows import account, devices, files, home, ipv6, limits, metadata_inside, twin, ways_in
 from golden_flows.flows.golden_flow import StageFunction, StageStopped
 from golden_flows.flows.home import SourceImage
 from golden_flows.flows.hotplug import as_json, plug_and_unplug
@@ -85,6 +85,7 @@ class Anne:
             Stage.AUTH: self.auth,
             Stage.USER_DATA: self.user_data,
             Stage.APPLICATION: self.application,
+            Stage.SECOND_INSTANCE: self.second_instance,
             Stage.LIFECYCLE: self.lifecycle,
         }
 
@@ -357,6 +358,17 @@ class Anne:
             kernel_log = read_kernel_log(shell)
         sha256 = digest.stdout.split()[0].decode("ascii", "replace") if digest.exit_code == 0 else ""
         return sha256, f":{CLOSED_PORT:04X} ".encode() in tables.upper(), kernel_log
+
+    def second_instance(self) -> None:
+        """A twin from a snapshot of hers is another machine; and hers, rebuilt, gets what it is rebuilt with."""
+        self._record.stage = Stage.SECOND_INSTANCE
+        imported = self.facts.imported
+        if imported is None or imported.image_id is None:
+            raise InteropError("nothing was imported")
+        guest, boot = self._abroad(), self._booted()
+        known = twin.boot_ids_of(guest, boot, self.facts.user_data.after_reboot if self.facts.user_data else None)
+        seen = twin.boot_twin_and_rebuild(self._at, guest, boot, known, imported.image_id, self._key, self._record.say)
+        self.facts = replace(self.facts, second_instance=seen)
 
     # -- and nothing is left
 

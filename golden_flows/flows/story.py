@@ -6,6 +6,10 @@ import gzip
 import hashlib
 import secrets
 from dataclasses import dataclass
+from email.encoders import encode_base64
+from email.mime.base import MIMEBase
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 
 from golden_flows.model.guest import RUNS_PATH
 
@@ -54,6 +58,7 @@ chmod 755 /etc/rc.local
 """
 
 _FIRST_LINES = b"#!/bin/sh\nset -eu\n"
+_NEEDS_APP = "[ -d /srv/anne/www ]\n"
 _RAW_TAIL = bytes([0x00, 0xFF, 0x0D, 0x80, 0x0A])
 """Bytes that no text encoding survives, after the script has ended: UD-1 sees re-encoding."""
 
@@ -96,4 +101,24 @@ def user_data_at_home() -> UserData:
 
 def user_data_abroad() -> UserData:
     """Only a new nonce: the app and its payload must have travelled inside the image."""
-    return _script("[ -d /srv/anne/www ]\n", secrets.token_hex(16))
+    return _script(_NEEDS_APP, secrets.token_hex(16))
+
+
+def user_data_in_gzip() -> UserData:
+    """As ``user_data_abroad``, packed."""
+    plain = user_data_abroad()
+    return UserData(gzip.compress(plain.content), plain.nonce)
+
+
+def user_data_in_parts() -> UserData:
+    """A multipart: a script that cannot run for its line ends, a text, and one that makes the new nonce known."""
+    nonce = secrets.token_hex(16)
+    whole = MIMEMultipart()
+    crlf = MIMEBase("text", "x-shellscript")
+    crlf.set_payload(b"#!/bin/sh\r\nexit 0\r\n")
+    encode_base64(crlf)  # a mail's own line ends are CR LF: only so do these survive
+    whole.attach(crlf)
+    whole.attach(MIMEText("Anne's app moves to another cloud.\n"))
+    script = _script(_NEEDS_APP, nonce).content.removesuffix(_RAW_TAIL)
+    whole.attach(MIMEText(script.decode("ascii"), "x-shellscript"))
+    return UserData(whole.as_bytes(), nonce)

@@ -12,6 +12,7 @@ from golden_flows.model.guest import Consoles, GuestReport
 from golden_flows.model.ipv6 import Ipv6Facts, Subnet6
 from golden_flows.model.metadata_seen import MetadataSeen
 from golden_flows.model.nics import HotplugFacts
+from golden_flows.model.second_instance import SecondInstanceFacts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -408,4 +409,5 @@ class Facts:
     power: PowerFacts | None = None
     """How the guest went down and up again for ``user_data.after_reboot``."""
     application: ApplicationFacts | None = None
+    second_instance: SecondInstanceFacts | None = None
     lifecycle: LifecycleFacts | None = None

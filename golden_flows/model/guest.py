@@ -205,6 +205,8 @@ class UserDataRun:
     exit_code: int | None = None
     uid: int | None = None
     network_up: bool | None = None
+    failed_parts: int = 0
+    """Parts of a multipart that the agent says it could not run, or that failed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ class Stage(Enum):
     AUTH = "auth"
     USER_DATA = "user_data"
     APPLICATION = "application"
+    SECOND_INSTANCE = "second_instance"
     LIFECYCLE = "lifecycle"
 
     @property
@@ -53,6 +54,7 @@ _TITLES = {
     Stage.AUTH: "authentication",
     Stage.USER_DATA: "user data",
     Stage.APPLICATION: "application",
+    Stage.SECOND_INSTANCE: "second instance",
     Stage.LIFECYCLE: "lifecycle",
 }
 
@@ -69,5 +71,6 @@ _POINTS = {
     Stage.METADATA: Point.CONFIGURATION,
     Stage.AUTH: Point.CONFIGURATION,
     Stage.USER_DATA: Point.CONFIGURATION,
+    Stage.SECOND_INSTANCE: Point.CONFIGURATION,
     Stage.LIFECYCLE: Point.CONFIGURATION,
 }

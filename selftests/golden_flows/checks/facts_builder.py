@@ -52,6 +52,7 @@ from golden_flows.model.guest import (
 from golden_flows.model.ipv6 import Ipv6Facts
 from golden_flows.model.metadata_seen import MetadataAnswer, MetadataChange, MetadataSeen
 from golden_flows.model.nova_metadata import EC2_RULES, EC2_VERSIONS, OPENSTACK_RULES, OPENSTACK_VERSIONS, Rule
+from golden_flows.model.second_instance import LaterBoot, MachineIdentity, SecondInstanceFacts
 from golden_flows.model.xen import HypervisorSeen
 from selftests.golden_flows.checks import nic_facts
 
@@ -437,6 +438,28 @@ def application() -> ApplicationFacts:
     )
 
 
+def later_boot(server_id: str = SERVER, **run: Any) -> LaterBoot:
+    told = replace(report(), user_data=replace(report().user_data, **run))
+    return LaterBoot(
+        server_id=server_id,
+        status="ACTIVE",
+        sent_sha256=USER_DATA_SHA256,
+        report=told,
+        nonce_expected="nonce-2",
+        nonce_found="nonce-2",
+    )
+
+
+def second_instance() -> SecondInstanceFacts:
+    return SecondInstanceFacts(
+        first_uuid=SERVER,
+        first=MachineIdentity(host_key="SHA256:first", machine_id="first"),
+        twin=later_boot("twin"),
+        twin_identity=MachineIdentity(host_key="SHA256:twin", machine_id="twin"),
+        rebuilt=later_boot(failed_parts=1),
+    )
+
+
 def lifecycle() -> LifecycleFacts:
     counts = {"private": {"server": 1, "image": 2}, "public": {"server": 0, "image": 0}}
     return LifecycleFacts(before=counts, after=counts, made=9, leftovers=())
@@ -470,6 +493,7 @@ def healthy_facts() -> Facts:
         limits=limits(),
         power=PowerFacts(last_status="SHUTOFF", seconds_to_shutoff=2.5, waited_s=2.5),
         application=application(),
+        second_instance=second_instance(),
         lifecycle=lifecycle(),
     )
 
@@ -595,6 +619,10 @@ def with_power(**changes: Any) -> Facts:
     if power is None:
         raise ValueError("the healthy server was stopped")
     return replace(healthy_facts(), power=replace(power, **changes))
+
+
+def with_second(**changes: Any) -> Facts:
+    return replace(healthy_facts(), second_instance=replace(second_instance(), **changes))
 
 
 def with_lifecycle(**changes: Any) -> Facts:

@@ -1,0 +1,135 @@
+"""Is a copy of an instance an instance of its own, and does a rebuilt one get what it was rebuilt with?"""
+
+from __future__ import annotations
+
+from golden_flows.errors import shorten
+from golden_flows.model.check import check, given, verdict
+from golden_flows.model.facts import Facts
+from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
+from golden_flows.model.second_instance import LaterBoot, SecondInstanceFacts
+
+
+@check("AU-4", needs=("second_instance",))
+def a_copy_has_an_identity_of_its_own(facts: Facts) -> Said:
+    """SSH host key and machine-id of an instance booted from a snapshot differ from those of its origin."""
+    seen = given(facts.second_instance)
+    if seen.no_snapshot:
+        return NotApplicable(
+            f"{facts.dst.cloud} makes no snapshot to boot a twin from: {shorten(seen.no_snapshot, 200)}"
+        )
+    if unseen := _unseen(seen, seen.twin, "the twin"):
+        return unseen
+    remedy = "agents make these anew for a new instance: serve a new uuid, and keep none of them in the image"
+    findings: list[Finding] = []
+    missing: list[str] = []
+    for what, first, twin in (
+        ("SSH host key", seen.first.host_key, seen.twin_identity.host_key),
+        ("machine-id", seen.first.machine_id, seen.twin_identity.machine_id),
+    ):
+        if first is None or twin is None:
+            missing.append(f"the {what} of the first instance or of its twin could not be read")
+        elif first and first == twin:
+            findings.append(Finding(f"{what} of the twin", "another than its origin's", shorten(first, 60), remedy))
+    return verdict(findings, missing)
+
+
+@check("UD-4", needs=("second_instance",))
+def a_copy_runs_its_own_user_data(facts: Facts) -> Said:
+    """What ran in the origin is remembered on the disk; the user data of a new instance runs all the same."""
+    seen = given(facts.second_instance)
+    if seen.no_snapshot:
+        return NotApplicable(
+            f"{facts.dst.cloud} makes no snapshot to boot a twin from: {shorten(seen.no_snapshot, 200)}"
+        )
+    if not facts.dst.carries_user_data:
+        return _carries_none(facts)
+    twin = seen.twin
+    if unseen := _unseen(seen, twin, "the twin"):
+        return unseen
+    if twin is None or twin.report is None:
+        return NotObserved("the twin never reported")
+    run = twin.report.user_data
+    if run.sha256 is not None and run.sha256 != twin.sent_sha256:
+        return NotObserved("the twin got other bytes than were sent (see UD-1), so it could not run them")
+    if run.ran_this_boot or (run.run_count == 1 and twin.nonce_found == twin.nonce_expected):
+        return ()
+    remedy = "serve a uuid of its own to every server: agents remember by it what has run"
+    uuid = shorten(twin.report.identity.uuid or "none", 60)
+    actual = f"not run; the twin {twin.server_id} is told uuid {uuid}, its origin was {shorten(seen.first_uuid, 60)}"
+    return (Finding("user data of the twin", "run once", actual, remedy),)
+
+
+@check("UD-5", needs=("second_instance",))
+def a_rebuilt_server_gets_its_new_user_data(facts: Facts) -> Said:
+    """User data given to a rebuild (microversion 2.57) replaces that of the launch, in every channel the guest used."""
+    seen = given(facts.second_instance)
+    if proof := _no_rebuild(facts, seen):
+        return proof
+    if unseen := _unseen(seen, seen.rebuilt, "the rebuilt server"):
+        return unseen
+    if seen.rebuilt is None or seen.rebuilt.report is None:
+        return NotObserved("the rebuilt server never reported")
+    got = seen.rebuilt.report.user_data
+    if got.present and got.sha256 is None:
+        return NotObserved("the guest reported no hash of its user data")
+    if got.sha256 == seen.rebuilt.sent_sha256:
+        return ()
+    remedy = "store the user data of a rebuild, and write the config drive anew"
+    actual = f"sha256 {got.sha256}" if got.present else "none"
+    return (Finding("user data after a rebuild", f"sha256 {seen.rebuilt.sent_sha256}", actual, remedy),)
+
+
+@check("UD-7", needs=("second_instance",))
+def user_data_runs_in_every_form(facts: Facts) -> Said:
+    """Gzip and multipart run; a script whose first line ends in CR LF cannot, and the guest says so.
+
+    Judged where the bytes arrived as they were sent: else it is the cloud's doing (UD-1, UD-5).
+    """
+    seen = given(facts.second_instance)
+    if not facts.dst.carries_user_data:
+        return _carries_none(facts)
+    if seen.no_snapshot and (proof := _no_rebuild(facts, seen)):
+        return proof
+    findings: list[Finding] = []
+    unseen: list[str] = []
+    for form, boot in (("gzip", seen.twin), ("multipart", seen.rebuilt)):
+        if boot is None or boot.report is None:
+            refused = seen.no_snapshot if form == "gzip" else seen.no_rebuild
+            if not refused:
+                unseen.append(f"user data as {form} was not seen to an end")
+            continue
+        run = boot.report.user_data
+        if run.sha256 != boot.sent_sha256 or not run.ran_this_boot:
+            if boot.nonce_found != boot.nonce_expected:
+                unseen.append(f"user data as {form} never reached a guest that would run it (see UD-1, UD-4, UD-5)")
+            continue
+        if run.exit_code != 0 or boot.nonce_found != boot.nonce_expected:
+            code = "none" if run.exit_code is None else run.exit_code
+            actual = f"exit code {code}, the app answers {shorten(boot.nonce_found or 'nothing', 60)}"
+            remedy = "read the agent's log on the console: it must understand this form"
+            findings.append(Finding(f"user data as {form}", "run, and known to the app", actual, remedy))
+        if form == "multipart" and run.failed_parts == 0 and boot.report.verdict == "ok":
+            remedy = "an agent must say that it could not run a script"
+            findings.append(Finding("a part with CR LF in its #! line", "reported", "nothing is said of it", remedy))
+    return verdict(findings, unseen)
+
+
+def _no_rebuild(facts: Facts, seen: SecondInstanceFacts) -> NotApplicable | None:
+    if not facts.dst.carries_user_data:
+        return _carries_none(facts)
+    if seen.no_rebuild:
+        return NotApplicable(f"{facts.dst.cloud} does not rebuild with user data: {shorten(seen.no_rebuild, 200)}")
+    return None
+
+
+def _carries_none(facts: Facts) -> NotApplicable:
+    return NotApplicable(f"no channel that carries user data: {facts.dst.cloud} claims {', '.join(facts.dst.channels)}")
+
+
+def _unseen(seen: SecondInstanceFacts, boot: LaterBoot | None, who: str) -> NotObserved | None:
+    if boot is None:
+        return NotObserved(f"{who} was not followed to its end: {shorten(seen.error, 200) or 'no reason given'}")
+    if boot.report is None:
+        fault = f" ({shorten(boot.fault, 160)})" if boot.fault else ""
+        return NotObserved(f"{who} never reported; it is {shorten(boot.status, 40)}{fault}")
+    return None

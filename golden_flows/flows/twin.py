@@ -1,0 +1,137 @@
+"""A twin of Anne's instance, from a snapshot of it; and Anne's own instance, rebuilt beside it.
+
+Both boot side by side: the twin with gzip'd user data, the rebuilt one with a multipart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from golden_flows.clouds.cloud import Cloud
+from golden_flows.errors import GuestError, InteropError, Unsupported, WaitTimeout
+from golden_flows.flows import files
+from golden_flows.flows.instance import Instance
+from golden_flows.flows.setting import APP_TIMEOUT_S, SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Setting, request
+from golden_flows.flows.story import APP_PORT, UserData, user_data_in_gzip, user_data_in_parts
+from golden_flows.guests.ssh import GuestShell, KeyPair
+from golden_flows.guests.tcp import HttpAnswer, http_get
+from golden_flows.model.facts import BootFacts
+from golden_flows.model.guest import GuestReport
+from golden_flows.model.second_instance import LaterBoot, MachineIdentity, SecondInstanceFacts
+from golden_flows.waiting import Deadline, wait_for
+
+_MACHINE_ID = "/etc/machine-id"
+
+
+def boot_twin_and_rebuild(
+    at: Setting,
+    guest: Instance,
+    boot: BootFacts,
+    known: Collection[str],
+    image_id: str,
+    key: KeyPair,
+    say: Callable[[str], None],
+) -> SecondInstanceFacts:
+    """The whole of it. What goes wrong on our side is in ``error``; nothing is raised.
+
+    ``known``: boot ids of the first instance so far. ``image_id``: what it was launched from, and is rebuilt from.
+    """
+    uuid = boot.report.identity.uuid if boot.report else None
+    facts = SecondInstanceFacts(first_uuid=uuid or boot.server_id, first=MachineIdentity())
+    try:
+        with guest.shell(None, Deadline.after(SHELL_TIMEOUT_S)) as shell:
+            facts = replace(facts, first=_identity(shell))
+            shell.run("sync")
+        say("taking a snapshot for a twin")
+        try:
+            snapshot_id = guest.cloud.snapshot(guest.server_id, "anne-twin-image", Deadline.after(TRANSFER_TIMEOUT_S))
+        except Unsupported as refused:
+            return replace(facts, no_snapshot=refused.what, no_rebuild="not tried without a twin")
+        return _both(at, guest, boot, known, (image_id, snapshot_id), key, say, facts)
+    except InteropError as trouble:
+        return replace(facts, error=str(trouble))
+
+
+def _both(
+    at: Setting,
+    guest: Instance,
+    boot: BootFacts,
+    known: Collection[str],
+    images: tuple[str, str],
+    key: KeyPair,
+    say: Callable[[str], None],
+    facts: SecondInstanceFacts,
+) -> SecondInstanceFacts:
+    cloud, zipped, in_parts = guest.cloud, user_data_in_gzip(), user_data_in_parts()
+    deadline = Deadline.after(2 * cloud.profile.boot_timeout_s)
+    no_rebuild = _rebuild(guest, images[0], in_parts)
+    say("booting a twin of the snapshot" + ("" if no_rebuild else ", while the first instance is rebuilt"))
+    twin = Instance(cloud, at.journal, at.run_id, say)
+    asked = request(cloud, cloud.show_image(images[1]), "anne-twin", zipped, key, files.wanted(cloud, zipped))
+    launched = twin.testimony(twin.launch(asked, deadline), deadline)
+    facts = replace(facts, no_rebuild=no_rebuild, twin=_later(twin, launched, zipped))
+    if launched.report is not None:
+        with contextlib.suppress(GuestError), twin.shell(launched.report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
+            facts = replace(facts, twin_identity=_identity(shell))
+    if no_rebuild:
+        return facts
+    state = cloud.wait_server(guest.server_id, deadline)
+    again = replace(boot, status=state.status, fault=state.fault, report=None, earlier=None)
+    again = guest.testimony(again, deadline, not_boot_ids=known)
+    return replace(facts, rebuilt=_later(guest, again, in_parts))
+
+
+def boot_ids_of(guest: Instance, boot: BootFacts, after_reboot: GuestReport | None) -> set[str]:
+    """Every boot of the first instance so far: its console still tells of them."""
+    told = {one.boot_id for one in (boot.report, boot.earlier, after_reboot) if one is not None}
+    return told | {one.boot_id for one in guest.reports()}
+
+
+def _rebuild(guest: Instance, image_id: str, user_data: UserData) -> str:
+    """Why it does not happen; nothing when it does, and then the login follows."""
+    cloud = guest.cloud
+    if not cloud.profile.carries_user_data:
+        return f"{cloud.name} claims {', '.join(cloud.profile.channels)}: none carries user data"
+    try:
+        password = cloud.rebuild(guest.server_id, image_id, user_data.content)
+    except Unsupported as refused:
+        return refused.what
+    guest.login = replace(guest.login, password=password if guest.login.password else None)
+    return ""
+
+
+def _later(guest: Instance, boot: BootFacts, user_data: UserData) -> LaterBoot:
+    """A boot as it is told, and what Anne's app answers there."""
+    answer = _ask_app(guest.cloud, guest.address) if boot.report is not None else None
+    body = answer.body[:200].decode("utf-8", "replace").strip() if answer and answer.status == 200 else None
+    return LaterBoot(
+        server_id=guest.server_id,
+        status=boot.status,
+        fault=boot.fault,
+        sent_sha256=user_data.sha256,
+        report=boot.earlier if boot.earlier and boot.earlier.user_data.ran_this_boot else boot.report,
+        nonce_expected=user_data.nonce,
+        nonce_found=body,
+    )
+
+
+def _ask_app(cloud: Cloud, address: str) -> HttpAnswer:
+    url = f"http://{address}:{APP_PORT}/nonce"
+    with contextlib.suppress(WaitTimeout):
+        return wait_for(
+            "Anne's app",
+            lambda: http_get(url, cloud.profile.access),
+            deadline=Deadline.after(APP_TIMEOUT_S),
+            until=lambda seen: seen.status is not None,
+        )
+    return http_get(url, cloud.profile.access)
+
+
+def _identity(shell: GuestShell) -> MachineIdentity:
+    content = shell.read_file(_MACHINE_ID, 4096) or b""
+    known = content.strip() not in (b"", b"uninitialized")
+    digest = hashlib.sha256(content.strip()).hexdigest() if known else ""
+    return MachineIdentity(host_key=shell.host_key_fingerprint, machine_id=digest)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from golden_flows.model.facts import Facts
+from golden_flows.model.finding import NotApplicable, NotObserved
+from golden_flows.model.second_instance import LaterBoot, MachineIdentity
+from selftests.golden_flows.checks.facts_builder import (
+    failing,
+    healthy_facts,
+    later_boot,
+    report,
+    said,
+    second_instance,
+    with_second,
+)
+
+CHECKS = ["AU-4", "UD-4", "UD-5", "UD-7"]
+SILENT = replace(later_boot(), report=None, status="ERROR", fault="No valid host was found.")
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [MachineIdentity(host_key="SHA256:first", machine_id="twin"), MachineIdentity(host_key="k", machine_id="first")],
+    ids=["host key", "machine-id"],
+)
+def test_a_copy_that_shows_its_origin_s_identity_is_a_finding(identity: MachineIdentity) -> None:
+    assert failing(with_second(twin_identity=identity)) == {"AU-4"}
+
+
+def test_images_without_a_machine_id_are_judged_by_their_host_keys() -> None:
+    first, twin = (MachineIdentity(host_key=key, machine_id="") for key in ("a", "b"))
+    assert said("AU-4", with_second(first=first, twin_identity=twin)) == ()
+
+
+def test_an_identity_that_could_not_be_read_earns_no_pass() -> None:
+    assert isinstance(said("AU-4", with_second(twin_identity=MachineIdentity())), NotObserved)
+
+
+def test_user_data_that_the_twin_did_not_run_is_a_finding() -> None:
+    twin = replace(later_boot("twin", ran_this_boot=False), nonce_found="nonce-1")
+    assert failing(with_second(twin=twin)) == {"UD-4"}
+
+
+def test_bytes_that_the_twin_did_not_get_are_ud_1_s() -> None:
+    twin = replace(later_boot("twin", ran_this_boot=False, sha256="0" * 64), nonce_found=None)
+    assert isinstance(said("UD-4", with_second(twin=twin)), NotObserved)
+    assert isinstance(said("UD-7", with_second(twin=twin)), NotObserved)
+
+
+@pytest.mark.parametrize("run", [{"sha256": "0" * 64}, {"present": False, "sha256": None}], ids=str)
+def test_other_user_data_after_a_rebuild_is_a_finding(run: dict[str, Any]) -> None:
+    assert failing(with_second(rebuilt=replace(later_boot(**run), nonce_found="nonce-1"))) == {"UD-5"}
+
+
+def test_user_data_after_a_rebuild_without_a_hash_earns_no_pass() -> None:
+    assert isinstance(said("UD-5", with_second(rebuilt=later_boot(sha256=None))), NotObserved)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"twin": later_boot("twin", exit_code=1)},
+        {"twin": replace(later_boot("twin"), nonce_found="nonce-1")},
+        {"rebuilt": later_boot(exit_code=2, failed_parts=1)},
+        {"rebuilt": later_boot(exit_code=None, failed_parts=2)},
+    ],
+    ids=["gzip failed", "gzip without effect", "multipart failed", "no part ran"],
+)
+def test_a_form_that_does_not_run_is_a_finding(changes: dict[str, LaterBoot]) -> None:
+    assert failing(with_second(**changes)) == {"UD-7"}
+
+
+def test_a_crlf_script_of_which_nothing_is_said_is_a_finding_and_a_degraded_agent_says_something() -> None:
+    quiet = later_boot(failed_parts=0)
+    assert failing(with_second(rebuilt=quiet)) == {"UD-7"}
+    told = replace(quiet, report=replace(report(), verdict="degraded"))
+    assert said("UD-7", with_second(rebuilt=told)) == ()
+
+
+@pytest.mark.parametrize("check_id", CHECKS)
+def test_a_boot_that_was_not_seen_to_its_end_earns_no_pass(check_id: str) -> None:
+    for twin in (None, SILENT):
+        found = said(check_id, with_second(twin=twin, rebuilt=twin, error="the way in broke"))
+        assert isinstance(found, NotObserved)
+        assert found.reason
+
+
+def only_injection(facts: Facts) -> Facts:
+    return replace(facts, dst=replace(facts.dst, channels=("injection",)))
+
+
+@pytest.mark.parametrize("check_id", ["UD-4", "UD-5", "UD-7"])
+def test_clouds_without_user_data_prove_it(check_id: str) -> None:
+    facts = only_injection(with_second(rebuilt=None, no_rebuild="none carries user data"))
+    assert isinstance(said(check_id, facts), NotApplicable)
+    assert said("AU-4", facts) == ()
+
+
+@pytest.mark.parametrize("check_id", CHECKS)
+def test_clouds_that_make_no_snapshot_prove_it(check_id: str) -> None:
+    refused = "createImage: HTTP 405"
+    facts = with_second(twin=None, rebuilt=None, no_snapshot=refused, no_rebuild="not tried without a twin")
+    assert isinstance(said(check_id, facts), NotApplicable)
+
+
+def test_clouds_that_do_not_rebuild_prove_it_and_are_judged_by_the_rest() -> None:
+    facts = with_second(rebuilt=None, no_rebuild="compute up to 2.53")
+    assert isinstance(said("UD-5", facts), NotApplicable)
+    assert [said(one, facts) for one in ("AU-4", "UD-4", "UD-7")] == [(), (), ()]
+
+
+def test_the_healthy_second_instance_is_whole() -> None:
+    assert second_instance().twin is not None
+    assert healthy_facts().second_instance == second_instance()
