@@ -16,7 +16,7 @@ from golden_flows.flows import files
 from golden_flows.flows.instance import Instance
 from golden_flows.flows.setting import APP_TIMEOUT_S, SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Setting, request
 from golden_flows.flows.story import APP_PORT, UserData, user_data_in_gzip, user_data_in_parts
-from golden_flows.guests.ssh import GuestShell, KeyPair
+from golden_flows.guests.ssh import GuestShell, KeyPair, host_fingerprint
 from golden_flows.guests.tcp import HttpAnswer, http_get
 from golden_flows.model.facts import BootFacts
 from golden_flows.model.guest import GuestReport
@@ -74,14 +74,22 @@ def _both(
     launched = twin.testimony(twin.launch(asked, deadline), deadline)
     facts = replace(facts, no_rebuild=no_rebuild, twin=_later(twin, launched, zipped))
     if launched.report is not None:
-        with contextlib.suppress(GuestError), twin.shell(launched.report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
-            facts = replace(facts, twin_identity=_identity(shell))
+        facts = replace(facts, twin_identity=_identity_of(twin, launched))
     if no_rebuild:
         return facts
     state = cloud.wait_server(guest.server_id, deadline)
     again = replace(boot, status=state.status, fault=state.fault, report=None, earlier=None)
     again = guest.testimony(again, deadline, not_boot_ids=known)
     return replace(facts, rebuilt=_later(guest, again, in_parts))
+
+
+def _identity_of(twin: Instance, boot: BootFacts) -> MachineIdentity:
+    """A twin that takes itself for its origin lets nobody in, and shows its host key all the same."""
+    try:
+        with twin.shell(boot.report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
+            return _identity(shell)
+    except GuestError:
+        return MachineIdentity(host_key=host_fingerprint(twin.address, access=twin.cloud.profile.access))
 
 
 def boot_ids_of(guest: Instance, boot: BootFacts, after_reboot: GuestReport | None) -> set[str]:

@@ -78,8 +78,9 @@ NOT_AT_HOME = {
     "N2-12",
     "PV-3",
     "PV-4",
+    "UD-8",
 }
-"""The private cloud: one NIC, keys, qcow2, no IPv6; and a source's archive is no RAW export."""
+"""The private cloud: one NIC, keys, qcow2, no IPv6, no way for files; and an archive is no RAW export."""
 
 
 def test_the_way_back_is_certified_and_names_the_shim_that_it_needs(tmp_path: Path) -> None:
@@ -128,6 +129,7 @@ class Flow:
 
 NOT_AFTER_EXPORT = {"EX-1", "EX-2", "EX-3", "EX-4", "LC-2"}
 NOT_AFTER_BOOT = NOT_AFTER_EXPORT | {"TX-6", "IM-2", "IM-5", "IM-9", "CV-1", "CV-2", "CV-3", "CV-4", "CV-6", "CV-7"}
+SECOND = {"AU-4", "UD-4", "UD-5", "UD-7"}
 EVERY_CHECK = frozenset(one.id for one in load_guideline().requirements)
 AFTER_EXPORT = EVERY_CHECK - NOT_AFTER_EXPORT
 AFTER_BOOT = EVERY_CHECK - NOT_AFTER_BOOT - {"BT-1", "BT-2"}
@@ -145,6 +147,8 @@ FLOWS = (
             fault("public-lite:dhcp_wrong_gw", "N1-1"),
             # Whoever answers in the app's place has not her payload either.
             fault("public-lite:wrong_target", "AP-1", "AP-5"),
+            fault("public-lite:iid_same", "UD-4 UD-7 AU-4"),
+            fault("public-lite:rebuild_stale", "UD-5 UD-7"),
         )
     ),
     # A disk that does not boot says so on the console.
@@ -165,8 +169,9 @@ FLOWS = (
     # Nobody can look inside a guest that nobody can log in to.
     Flow(
         (fault("public-lite:pw_ignored", "AU-5"), fault("public-lite:iid_changes", "UD-3")),
-        blocked=frozenset({"BT-5", "PV-2", "PV-5", "N1-4", "N2-3", "N2-5", "N2-6", "N2-8", "AU-9", "AU-10", "AP-2"})
-        | FROM_INSIDE,
+        blocked=frozenset({"BT-5", "PV-2", "PV-5", "N1-4", "N2-3", "N2-5", "N2-6", "N2-8", "AU-9", "AU-10", "AP-2", "UD-8"})
+        | FROM_INSIDE
+        | SECOND,
     ),
     # The metadata service, asked from inside.
     Flow(

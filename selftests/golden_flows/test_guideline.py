@@ -20,7 +20,6 @@ PROVED_BY_FACTS_ALONE = {
     "N2-8": "nova itself conveys one address of each family",
     "PV-3": "it judges what the image brings along",
     "AU-7": "it judges the agent, which alone knows its key",
-    "UD-7": "it judges what the agent in the image understands",
     "N1-4": "a cloud whose NICs ignore the ports' MACs gives no lease either",
 }
 GATE = (

@@ -446,7 +446,7 @@ def later_boot(server_id: str = SERVER, **run: Any) -> LaterBoot:
         sent_sha256=USER_DATA_SHA256,
         report=told,
         nonce_expected="nonce-2",
-        nonce_found="nonce-2",
+        nonce_found="nonce-2" if told.user_data.run_count else "nonce-1",
     )
 
 

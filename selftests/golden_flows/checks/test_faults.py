@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from refclouds.faults import FAULTS
@@ -86,6 +87,7 @@ from selftests.golden_flows.checks.xen_facts import (
     xenstore,
 )
 
+NOT_RUN: Mapping[str, Any] = {"ran_this_boot": False, "run_count": 0, "exit_code": None}
 OTHER_UUID = "6f1d2c3b-0000-4000-8000-00000000ffff"
 GROWN_BYTES = SIZE_BYTES + 253_952
 GATEWAY_2 = {"network": "0.0.0.0", "netmask": "0.0.0.0", "gateway": "192.168.200.1"}
@@ -106,6 +108,8 @@ def _without_user_data() -> Facts:
     nothing = replace(report(), user_data=UserDataRun())
     again = replace(nothing, boot_id="boot-2")
     seen = replace(with_application(nonce_found="of home"), boot=with_boot(report=nothing).boot)
+    none = later_boot(present=False, sha256=None, **NOT_RUN)
+    seen = replace(seen, second_instance=replace(second_instance(), twin=none, rebuilt=none))
     return replace(seen, user_data=replace(user_data(), first=nothing, after_reboot=again))
 
 
@@ -314,7 +318,10 @@ SEEN: Mapping[str, Facts] = {
     "key_replaces": with_authorized(posted_facts(), with_keys(LAUNCHED.text)),
     "key_nonl": with_authorized(posted_facts(), with_keys(OWNER.text, LAUNCHED.text + OWNER.text)),
     "xs_kdf": _refused_password(),
-    "ud_utf8": with_user_data_run(sha256="0", bytes=13),
+    "ud_utf8": replace(
+        with_user_data_run(sha256="0", bytes=13),
+        second_instance=replace(second_instance(), twin=later_boot("twin", **NOT_RUN, sha256="0")),
+    ),
     "ud_missing": _without_user_data(),
     "ud_trunc": with_limits(too_long=Answer(asked="65536 characters", status=202, server_status="BUILD")),
     "file_traversal": with_limits(hostile_files=(Answer(asked="a path with ..", status=202, server_status="ACTIVE"),)),

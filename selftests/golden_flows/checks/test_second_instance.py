@@ -42,18 +42,17 @@ def test_an_identity_that_could_not_be_read_earns_no_pass() -> None:
 
 def test_user_data_that_the_twin_did_not_run_is_a_finding() -> None:
     twin = replace(later_boot("twin", ran_this_boot=False), nonce_found="nonce-1")
-    assert failing(with_second(twin=twin)) == {"UD-4"}
+    assert failing(with_second(twin=twin)) == {"UD-4", "UD-7"}
 
 
-def test_bytes_that_the_twin_did_not_get_are_ud_1_s() -> None:
-    twin = replace(later_boot("twin", ran_this_boot=False, sha256="0" * 64), nonce_found=None)
-    assert isinstance(said("UD-4", with_second(twin=twin)), NotObserved)
-    assert isinstance(said("UD-7", with_second(twin=twin)), NotObserved)
+def test_an_agent_that_tells_little_is_believed_for_what_the_app_answers() -> None:
+    twin = later_boot("twin", exit_code=None)
+    assert [said(one, with_second(twin=twin)) for one in ("UD-4", "UD-7")] == [(), ()]
 
 
 @pytest.mark.parametrize("run", [{"sha256": "0" * 64}, {"present": False, "sha256": None}], ids=str)
 def test_other_user_data_after_a_rebuild_is_a_finding(run: dict[str, Any]) -> None:
-    assert failing(with_second(rebuilt=replace(later_boot(**run), nonce_found="nonce-1"))) == {"UD-5"}
+    assert failing(with_second(rebuilt=replace(later_boot(**run), nonce_found="nonce-1"))) == {"UD-5", "UD-7"}
 
 
 def test_user_data_after_a_rebuild_without_a_hash_earns_no_pass() -> None:
@@ -64,11 +63,10 @@ def test_user_data_after_a_rebuild_without_a_hash_earns_no_pass() -> None:
     "changes",
     [
         {"twin": later_boot("twin", exit_code=1)},
-        {"twin": replace(later_boot("twin"), nonce_found="nonce-1")},
         {"rebuilt": later_boot(exit_code=2, failed_parts=1)},
-        {"rebuilt": later_boot(exit_code=None, failed_parts=2)},
+        {"rebuilt": replace(later_boot(exit_code=None, failed_parts=2), nonce_found="nonce-1")},
     ],
-    ids=["gzip failed", "gzip without effect", "multipart failed", "no part ran"],
+    ids=["gzip failed", "multipart failed", "no part ran"],
 )
 def test_a_form_that_does_not_run_is_a_finding(changes: dict[str, LaterBoot]) -> None:
     assert failing(with_second(**changes)) == {"UD-7"}
