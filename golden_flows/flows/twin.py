@@ -17,7 +17,7 @@ from golden_flows.flows.instance import Instance
 from golden_flows.flows.setting import APP_TIMEOUT_S, SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Setting, request
 from golden_flows.flows.story import APP_PORT, UserData, user_data_in_gzip, user_data_in_parts
 from golden_flows.guests.ssh import GuestShell, KeyPair, host_fingerprint
-from golden_flows.guests.tcp import HttpAnswer, http_get
+from golden_flows.guests.tcp import HttpAnswer, http_get, url_of
 from golden_flows.model.facts import BootFacts
 from golden_flows.model.guest import GuestReport
 from golden_flows.model.second_instance import LaterBoot, MachineIdentity, SecondInstanceFacts
@@ -127,7 +127,7 @@ def _later(guest: Instance, boot: BootFacts, user_data: UserData) -> LaterBoot:
 
 
 def _ask_app(cloud: Cloud, address: str) -> HttpAnswer:
-    url = f"http://{address}:{APP_PORT}/nonce"
+    url = url_of(address, APP_PORT, "nonce")
     with contextlib.suppress(WaitTimeout):
         return wait_for(
             "Anne's app",
