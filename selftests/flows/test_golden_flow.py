@@ -169,7 +169,9 @@ FLOWS = (
     # Nobody can look inside a guest that nobody can log in to.
     Flow(
         (fault("public-lite:pw_ignored", "AU-5"), fault("public-lite:iid_changes", "UD-3")),
-        blocked=frozenset({"BT-5", "PV-2", "PV-5", "N1-4", "N2-3", "N2-5", "N2-6", "N2-8", "AU-9", "AU-10", "AP-2", "UD-8"})
+        blocked=frozenset(
+            {"BT-5", "PV-2", "PV-5", "N1-4", "N2-3", "N2-5", "N2-6", "N2-8", "AU-9", "AU-10", "AP-2", "UD-8"}
+        )
         | FROM_INSIDE
         | SECOND,
     ),
