@@ -42,9 +42,7 @@ def boot_twin_and_rebuild(
     uuid = boot.report.identity.uuid if boot.report else None
     facts = SecondInstanceFacts(first_uuid=uuid or boot.server_id, first=MachineIdentity())
     try:
-        with guest.shell(None, Deadline.after(SHELL_TIMEOUT_S)) as shell:
-            facts = replace(facts, first=_identity(shell))
-            shell.run("sync")
+        facts = replace(facts, first=_identity_of(guest, None))
         say("taking a snapshot for a twin")
         try:
             snapshot_id = guest.cloud.snapshot(guest.server_id, "anne-twin-image", Deadline.after(TRANSFER_TIMEOUT_S))
@@ -74,7 +72,7 @@ def _both(
     launched = twin.testimony(twin.launch(asked, deadline), deadline)
     facts = replace(facts, no_rebuild=no_rebuild, twin=_later(twin, launched, zipped))
     if launched.report is not None:
-        facts = replace(facts, twin_identity=_identity_of(twin, launched))
+        facts = replace(facts, twin_identity=_identity_of(twin, launched.report))
     if no_rebuild:
         return facts
     state = cloud.wait_server(guest.server_id, deadline)
@@ -83,13 +81,14 @@ def _both(
     return replace(facts, rebuilt=_later(guest, again, in_parts))
 
 
-def _identity_of(twin: Instance, boot: BootFacts) -> MachineIdentity:
+def _identity_of(guest: Instance, report: GuestReport | None) -> MachineIdentity:
     """A twin that takes itself for its origin lets nobody in, and shows its host key all the same."""
-    try:
-        with twin.shell(boot.report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
-            return _identity(shell)
-    except GuestError:
-        return MachineIdentity(host_key=host_fingerprint(twin.address, access=twin.cloud.profile.access))
+    if guest.login.asked:
+        with contextlib.suppress(GuestError), guest.shell(report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
+            identity = _identity(shell)
+            shell.run("sync")  # before a snapshot, what the guest has written is to be on its disk
+            return identity
+    return MachineIdentity(host_key=host_fingerprint(guest.address, access=guest.cloud.profile.access))
 
 
 def boot_ids_of(guest: Instance, boot: BootFacts, after_reboot: GuestReport | None) -> set[str]:

@@ -36,6 +36,13 @@ def test_images_without_a_machine_id_are_judged_by_their_host_keys() -> None:
     assert said("AU-4", with_second(first=first, twin_identity=twin)) == ()
 
 
+def test_servers_with_no_way_in_are_judged_by_their_host_keys() -> None:
+    first, twin = (MachineIdentity(host_key=key) for key in ("a", "b"))
+    facts = with_second(first=first, twin_identity=twin)
+    assert isinstance(said("AU-4", facts), NotObserved)
+    assert said("AU-4", replace(facts, dst=replace(facts.dst, auth=()))) == ()
+
+
 def test_an_identity_that_could_not_be_read_earns_no_pass() -> None:
     assert isinstance(said("AU-4", with_second(twin_identity=MachineIdentity())), NotObserved)
 
