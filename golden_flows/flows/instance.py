@@ -196,7 +196,7 @@ class Instance:
 
     def reports(self) -> tuple[GuestReport, ...]:
         """Every report that the console still has, of all boots."""
-        return self._agent.from_console(self.console(), self._run_id)
+        return self.agent.from_console(self.console(), self._run_id)
 
     def console(self) -> str:
         """The console, or nothing where the cloud has none."""

@@ -107,7 +107,7 @@ def user_data_abroad() -> UserData:
 def user_data_in_gzip() -> UserData:
     """As ``user_data_abroad``, packed."""
     plain = user_data_abroad()
-    return UserData(gzip.compress(plain.content), plain.nonce)
+    return UserData(gzip.compress(plain.content.removesuffix(_RAW_TAIL)), plain.nonce)
 
 
 def user_data_in_parts() -> UserData:
