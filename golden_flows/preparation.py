@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -14,10 +13,13 @@ import psutil
 
 from golden_flows import journal as journal_module
 from golden_flows import own_image, reference_clouds, room
-from golden_flows.clouds.config import known_cloud_names
+from golden_flows.choosing import Choice, choose
+from golden_flows.clouds.config import CloudConfig
 from golden_flows.errors import CleanupError, InteropError, UsageError
 from golden_flows.guideline import load_checks, load_guideline
 from golden_flows.interrupts import uninterrupted
+from golden_flows.lending import Lender
+from golden_flows.lending_desk import LendingDesk
 from golden_flows.model.cloud import Pair
 from golden_flows.own_image import OwnImage
 from golden_flows.reference_clouds import ReferenceCloud
@@ -56,12 +58,15 @@ class Asked:
 
 @dataclass
 class PreparedRun:
-    """A run that has begun: clouds up, plan written down. Close it in the end."""
+    """A run that has begun: plan written down. Close it in the end."""
 
     context: RunContext
     workspace: Workspace
     session: Session
-    reference: list[ReferenceCloud] = field(default_factory=list)
+    lender: Lender
+    desk: LendingDesk | None = None
+    troubles: list[str] = field(default_factory=list)
+    """What was still on reference clouds when they stopped."""
 
     def end(self, reason: str = "", told: Callable[[], None] = lambda: None) -> None:
         """Delete what is open on the clouds, then stop the reference clouds and remove the scratch.
@@ -76,8 +81,11 @@ class PreparedRun:
             reasons.append("interrupted again while deleting; `golden-flows clean` deletes the rest")
         finally:
             with uninterrupted(told):
-                reference_clouds.stop_all(self.reference)
+                if self.desk:
+                    self.desk.close()
+                self.lender.close()
                 self.workspace.remove_scratch()
+                reasons += [str(CleanupError(tuple(self.troubles)))] if self.troubles else []
                 try:
                     self.session.journal.write(
                         "run_ended", exit_code=3 if reasons else 0, reason="; ".join(dict.fromkeys(reasons))
@@ -99,60 +107,64 @@ def split_names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
-def prepare(asked: Asked, say: Say) -> PreparedRun:
-    """Resolve names, start reference clouds, talk to every cloud once, and write the plan down.
+def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
+    """Resolve names, talk to every own cloud once, write the plan down, and be ready to lend reference clouds.
 
+    ``workers``: how many processes will tell stories beside this one; 0: this one does. A run of one cell has its
+    reference clouds up when this returns.
     Raises ``UsageError`` for what the user must change, other ``InteropError`` for what could not be found out; then
     nothing is left running and no scratch is left.
     """
     guideline, checks = load_guideline(asked.guideline), load_checks()
-    users = known_cloud_names()
-    profiles = reference_clouds.known_profiles()
-    cells = _cells(asked, users, profiles)
-    to_start = tuple(
-        dict.fromkeys(name for cell in cells for name in (cell.src, cell.dst) if name not in users and name in profiles)
-    )
-    faults = _faults_by_cloud(asked.faults, to_start)
-    _require_part(asked.owned, cells)
-    room.require_memory(len(to_start))
+    choice = choose(asked.src, asked.dst, asked.image, room.budget_mib(workers))
+    for note in choice.notes:
+        say(note)
+    faults = _faults_by_cloud(asked.faults, choice.reference)
+    _require_part(asked.owned, choice.cells)
+    glance = own_image.glance_name(asked.image) if asked.image and own_image.is_glance_name(asked.image) else None
+    for name in choice.reference:
+        reference_clouds.check(name, faults.get(name, ()), asked.install, glance)
     workspace = Workspace.create(asked.results_root)
-    started: list[ReferenceCloud] = []
-    session: Session | None = None
+    begun: list[PreparedRun] = []
     try:
         room.require_disk(workspace.results, room.RESULTS_MIB)
         own = _own_image(asked, workspace.scratch, say)
-        image = own_image.glance_name(asked.image) if asked.image and own is None else None
-        if to_start:
-            room.require_disk(workspace.scratch, len(to_start) * room.SCRATCH_PER_CLOUD_MIB)
-            say(f"starting reference clouds: {', '.join(to_start)}")
-            started = reference_clouds.start(
-                to_start, state_root=workspace.scratch, faults=faults, install=asked.install, image=image, say=say
-            )
-        plan = Plan(cells, tuple(one.id for one in guideline.requirements if one.id in checks), guideline.version)
-        files = tuple(cloud.clouds_yaml for cloud in started)
+        if choice.reference:
+            room.require_disk(workspace.scratch, len(choice.reference) * room.SCRATCH_PER_CLOUD_MIB)
+        plan = Plan(
+            choice.cells, tuple(one.id for one in guideline.requirements if one.id in checks), guideline.version
+        )
         context = RunContext(
             workspace.run_id,
             workspace.results,
             workspace.scratch,
             plan,
-            files,
-            image,
+            glance,
+            choice.reference,
+            "",
             asked.shims,
             own,
             tuple(asked.owned),
         )
         session = Session.open(context, guideline, checks)
-        _write_beginning(session, asked)
-        for cloud in started:
-            session.journal.write("reference_cloud", cloud=cloud.name, pid=cloud.process.pid, evidence=cloud.evidence)
-        for line in session.preflight():
-            say(line)
-        return PreparedRun(context, workspace, session, started)
+        run = PreparedRun(
+            context, workspace, session, _lender(session, choice, faults, asked.install, glance, say, begun)
+        )
+        begun.append(run)
+        session.lender = run.lender
+        if workers and choice.reference:
+            run.desk = LendingDesk(run.lender)
+            run.context = replace(context, lending_ticket=run.desk.ticket)
+        _write_beginning(session, asked, choice.notes)
+        _greet(session, say)
+        return run
     except BaseException:
         with uninterrupted():  # nothing has been made on any cloud yet
-            reference_clouds.stop_all(started)
-            if session:
-                session.disconnect()
+            for run in begun:
+                if run.desk:
+                    run.desk.close()
+                run.lender.close()
+                run.session.disconnect()
             workspace.remove()
         raise
 
@@ -166,23 +178,67 @@ def _own_image(asked: Asked, scratch: Path, say: Say) -> OwnImage | None:
     return own_image.fetch(asked.image, asked.image_format, asked.image_properties, scratch, say)
 
 
-def _cells(asked: Asked, own: Sequence[str], profiles: Mapping[str, str]) -> tuple[Pair, ...]:
-    known = tuple(dict.fromkeys((*own, *profiles)))
-    everything = tuple(own) or tuple(profiles)
-    sources = everything if tuple(asked.src) == ("all",) else asked.src
-    destinations = everything if tuple(asked.dst) == ("all",) else asked.dst
-    for name in (*sources, *destinations):
-        if name not in known:
-            raise UsageError(f"no cloud is called {name!r}", _which_exist(name, own, profiles))
-    return tuple(Pair(src, dst) for src in sources for dst in destinations)
+def _lender(
+    session: Session,
+    choice: Choice,
+    faults: Mapping[str, Sequence[str]],
+    install: bool,
+    image: str | None,
+    say: Say,
+    begun: Sequence[PreparedRun],
+) -> Lender:
+    scratch = session.context.scratch
+
+    def start(name: str, spawned: Callable[[ReferenceCloud], None]) -> ReferenceCloud:
+        say(f"starting reference cloud {name}")
+        return reference_clouds.start(
+            name,
+            state=scratch / name,
+            faults=faults.get(name, ()),
+            install=install,
+            image=image,
+            say=say,
+            spawned=spawned,
+        )
+
+    def came(cloud: ReferenceCloud) -> None:
+        session.journal.write("reference_cloud", cloud=cloud.name, pid=cloud.process.pid, evidence=cloud.evidence)
+        _write_cloud(session, session.read_configs([cloud.name], [cloud.clouds_yaml])[cloud.name])
+
+    def leaves(cloud: ReferenceCloud) -> None:
+        for run in begun:
+            run.troubles += session.leave(cloud)
+
+    return Lender(
+        {name: choice.offers[name] for name in choice.reference},
+        choice.cells,
+        budget_mib=choice.budget_mib,
+        start=start,
+        say=say,
+        came=came,
+        leaves=leaves,
+    )
 
 
-def _which_exist(name: str, own: Sequence[str], profiles: Mapping[str, str]) -> str:
-    near = difflib.get_close_matches(name, (*own, *profiles), n=1)
-    parts = [f"did you mean {near[0]!r}?"] if near else []
-    parts.append(f"in your clouds.yaml: {', '.join(own) or 'none'}")
-    parts.append(f"reference clouds: {', '.join(profiles) or 'none (install the refclouds extra)'}")
-    return "; ".join(parts)
+def _greet(session: Session, say: Say) -> None:
+    """Talk to every own cloud; of the reference clouds only where the run has but one cell.
+
+    A cloud that does not answer breaks its cells; where no cell is left, the run cannot begin: raises ``InteropError``.
+    """
+    cells = session.context.plan.cells
+    for name in session.configs:
+        try:
+            say(f"{name}: {session.greet(name)}")
+        except UsageError:
+            raise
+        except InteropError as error:
+            session.lost[name] = error
+            if all({cell.src, cell.dst} & session.lost.keys() for cell in cells):
+                raise
+            say(f"{name} does not answer, its cells will be broken: {error.what}")
+    if len(cells) == 1:
+        for line in session.enter(cells[0]):
+            say(line)
 
 
 def _faults_by_cloud(faults: Sequence[str], started: Sequence[str]) -> dict[str, list[str]]:
@@ -210,7 +266,7 @@ def _require_part(owned: Sequence[str], cells: Sequence[Pair]) -> None:
             )
 
 
-def _write_beginning(session: Session, asked: Asked) -> None:
+def _write_beginning(session: Session, asked: Asked, notes: Sequence[str]) -> None:
     journal, plan = session.journal, session.context.plan
     journal.write(
         "run_started",
@@ -237,15 +293,10 @@ def _write_beginning(session: Session, asked: Asked) -> None:
         ],
     )
     for name, config in session.configs.items():
-        journal.write(
-            "cloud",
-            cloud=name,
-            profile=asdict(config.profile),
-            clouds_yaml=config.source_file,
-            auth_url=config.auth_url,
-        )
-        if not any(str(path) == config.source_file for path in session.context.clouds_yaml):
-            journal.write("note", text=f"cloud {name!r} comes from {config.source_file}")
+        _write_cloud(session, config)
+        journal.write("note", text=f"cloud {name!r} comes from {config.source_file}")
+    for note in notes:
+        journal.write("note", text=note)
     if own := session.context.own_image:
         told = f"Anne starts from {own.told}: a disk of {own.size_bytes} bytes, sha256 {own.sha256}"
         journal.write("note", text=told)
@@ -255,3 +306,13 @@ def _write_beginning(session: Session, asked: Asked) -> None:
         journal.write("note", text=f"hostile checks may be tried on {name!r}, as said by --i-own-this-cloud")
     if sys.flags.optimize:
         journal.write("note", text="Python runs with -O")
+
+
+def _write_cloud(session: Session, config: CloudConfig) -> None:
+    session.journal.write(
+        "cloud",
+        cloud=config.name,
+        profile=asdict(config.profile),
+        clouds_yaml=config.source_file,
+        auth_url=config.auth_url,
+    )

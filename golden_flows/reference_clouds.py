@@ -7,7 +7,6 @@ command line ``python -m refclouds up NAME``, its ready line on stdout and its p
 from __future__ import annotations
 
 import json
-import queue
 import subprocess
 import sys
 import threading
@@ -29,13 +28,64 @@ def program(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "refclouds", *arguments]
 
 
-def known_profiles() -> dict[str, str]:
-    """Name and title of every reference cloud that can be started here. Empty when they are not installed."""
+@dataclass(frozen=True)
+class Offer:
+    """A reference cloud that can be started here, as it describes itself."""
+
+    name: str
+    title: str = ""
+    hypervisor: str = ""
+    memory_mib: int = 0
+    """What it takes of this machine with up to two guests."""
+    guest_mib: int = 0
+    """What each further guest adds."""
+    guests_max: int = 8
+    """How many guests it runs at once."""
+    smaller: str = ""
+    """What to take instead where it does not fit; may be empty."""
+    networks: tuple[Mapping[str, Any], ...] = ()
+    """``{name, dhcp, cidr, mtu}`` each."""
+    interop: Mapping[str, Any] = field(default_factory=dict)
+    """What its clouds.yaml entry will say under ``interop:``."""
+    trouble: str = ""
+    """Why its profile cannot be read; everything else is unknown then."""
+    remedy: str = ""
+
+
+def known_profiles() -> dict[str, Offer]:
+    """Every reference cloud by name. Empty when they are not installed."""
     try:
         listing = subprocess.run(program("list", "--json"), capture_output=True, text=True, timeout=60, check=True)
-        return {one["name"]: one["title"] for one in json.loads(listing.stdout)}
+        offers = [_offer(one) for one in json.loads(listing.stdout)]
     except (subprocess.SubprocessError, ValueError, KeyError, TypeError):
         return {}
+    return {one.name: one for one in offers}
+
+
+def _offer(listed: Mapping[str, Any]) -> Offer:
+    if "error" in listed:
+        return Offer(listed["name"], trouble=listed["error"], remedy=listed.get("remedy", ""))
+    return Offer(
+        name=listed["name"],
+        title=listed["title"],
+        hypervisor=listed["hypervisor"],
+        memory_mib=int(listed["memory_mib"]),
+        guest_mib=int(listed["guest_mib"]),
+        guests_max=int(listed["guests_max"]),
+        smaller=listed["smaller"],
+        networks=tuple(listed["networks"]),
+        interop=listed["interop"],
+    )
+
+
+def check(name: str, faults: Sequence[str], install: bool, image: str | None = None) -> None:
+    """Ask whether this cloud could be started like this. Raises ``UsageError`` when it must be asked for otherwise."""
+    arguments = ["check", name, *(["--install"] if install else []), *(["--image", image] if image else [])]
+    for fault in faults:
+        arguments += ["--fault", fault]
+    asked = subprocess.run(program(*arguments), capture_output=True, text=True, timeout=60, check=False)
+    if asked.returncode:
+        raise start_error(name, asked.returncode, asked.stderr.splitlines())
 
 
 @dataclass
@@ -78,44 +128,30 @@ def stop_all(clouds: Iterable[ReferenceCloud]) -> None:
 
 
 def start(
-    names: Sequence[str],
+    name: str,
     *,
-    state_root: Path,
-    faults: Mapping[str, Sequence[str]],
+    state: Path,
+    faults: Sequence[str] = (),
     install: bool = False,
     image: str | None = None,
     say: Callable[[str], None],
-) -> list[ReferenceCloud]:
-    """Start these clouds side by side and wait until all are ready.
+    spawned: Callable[[ReferenceCloud], None] = lambda cloud: None,
+) -> ReferenceCloud:
+    """Start this cloud and wait until it is ready.
 
-    ``faults`` holds fault arguments by cloud name; ``install`` lets them install missing programs by sudo; ``image``
-    is what Anne starts from, which some build only when it is asked for; ``say`` gets their progress lines.
-    Raises ``UsageError`` (missing program, unknown fault) or ``CloudError`` as soon as one cannot start; then, and
-    when the wait is interrupted, none is left running.
+    ``faults`` are its arguments of ``--fault``; ``install`` lets it install missing programs by sudo; ``image`` is what
+    Anne starts from, which some build only when it is asked for; ``say`` gets its progress lines; ``spawned`` gets the
+    cloud as soon as it is a process, for whoever may have to end the wait.
+    Raises ``UsageError`` (missing program, unknown fault) or ``CloudError`` when it cannot start; then it is gone.
     """
-    clouds: list[ReferenceCloud] = []
-    ended: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
-
-    def wait_until_ready(cloud: ReferenceCloud) -> None:
-        try:
-            _wait_until_ready(cloud, say)
-        except Exception as error:  # carried to the caller's thread
-            ended.put(error)
-        else:
-            ended.put(None)
-
+    cloud = _spawn(name, state, faults, install, image)
     try:
-        for name in names:
-            clouds.append(_spawn(name, state_root / name, faults.get(name, ()), install, image))
-            threading.Thread(target=wait_until_ready, args=(clouds[-1],), daemon=True).start()
-        for _ in names:
-            error = ended.get()
-            if error:
-                raise error
+        spawned(cloud)
+        _wait_until_ready(cloud, say)
     except BaseException:
-        stop_all(clouds)
+        stop_all([cloud])
         raise
-    return clouds
+    return cloud
 
 
 def _spawn(name: str, state: Path, faults: Sequence[str], install: bool, image: str | None) -> ReferenceCloud:

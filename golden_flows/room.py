@@ -14,28 +14,19 @@ import psutil
 from golden_flows.errors import InteropError
 
 MIB = 1024 * 1024
-MEMORY_PER_CLOUD_MIB = 400
-"""One guest at a time, its QEMU, the cloud itself; two clouds and the suite together were measured at 786 MiB."""
+SUITE_MIB = 200
+"""This process, with openstacksdk loaded and its reports to write."""
+WORKER_MIB = 150
+"""Each further process that tells stories."""
 SCRATCH_PER_CLOUD_MIB = 256
 """Images, disks and spool; two clouds together were measured at 270 MiB."""
 RESULTS_MIB = 16
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-def require_memory(clouds: int) -> None:
-    """Raises ``InteropError`` when the guests of so many reference clouds would not fit into this machine."""
-    problem = memory_problem(available_memory_mib(), clouds)
-    if problem:
-        raise InteropError(problem, "end something, or run one pair at a time")
-
-
-def memory_problem(available_mib: int, clouds: int) -> str | None:
-    """What is wrong, with both figures; None when nothing is."""
-    needed_mib = clouds * MEMORY_PER_CLOUD_MIB
-    if available_mib >= needed_mib:
-        return None
-    who = "1 reference cloud with a guest needs" if clouds == 1 else f"{clouds} reference clouds with a guest each need"
-    return f"not enough memory: {available_mib} MiB are available, {who} {needed_mib} MiB"
+def budget_mib(workers: int) -> int:
+    """What reference clouds may take together: what this machine has available, less what the suite itself needs."""
+    return max(0, available_memory_mib() - SUITE_MIB - workers * WORKER_MIB)
 
 
 def require_disk(folder: Path, needed_mib: int) -> None:

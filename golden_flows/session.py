@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,19 @@ from golden_flows.clouds.config import CloudConfig, load_clouds
 from golden_flows.errors import InteropError, RecordError
 from golden_flows.flows.anne import Anne
 from golden_flows.flows.golden_flow import GoldenFlow
-from golden_flows.flows.home import SourceImage
 from golden_flows.flows.setting import CLEANUP_TIMEOUT_S, Setting
+from golden_flows.flows.shared_source import SourceShelf
 from golden_flows.journal import Journal
 from golden_flows.judging import judge
 from golden_flows.ledger import Ledger, read_ledger
+from golden_flows.lending import Lending
 from golden_flows.model.check import Check
 from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Guideline
 from golden_flows.model.matrix import Result
 from golden_flows.model.outcome import Outcome
 from golden_flows.own_image import OwnImage
+from golden_flows.reference_clouds import ReferenceCloud
 from golden_flows.waiting import Deadline
 
 
@@ -50,16 +52,27 @@ class RunContext:
     results: Path
     scratch: Path
     plan: Plan
-    clouds_yaml: tuple[Path, ...]
-    """Files of reference clouds; the user's own clouds.yaml is found as openstacksdk finds it."""
     image: str | None = None
     """What Anne's instance starts from on the sources, instead of what their profiles name."""
+    reference: tuple[str, ...] = ()
+    """Clouds of the plan that are reference clouds of this run; the others are found in the user's clouds.yaml."""
+    lending_ticket: str = field(default="", repr=False)
+    """What a worker shows to borrow them. A secret of the run."""
     shims: bool = True
     """Whether a shim of ours may supply what a cloud lacks."""
     own_image: OwnImage | None = None
     """What it starts from where that is a file of the user's."""
     owned: tuple[str, ...] = ()
     """Clouds on which hostile checks may be tried, beside reference clouds."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every cloud of the plan once."""
+        return tuple(dict.fromkeys(name for cell in self.plan.cells for name in (cell.src, cell.dst)))
+
+    @property
+    def sources(self) -> frozenset[str]:
+        return frozenset(cell.src for cell in self.plan.cells)
 
     def dumps(self) -> str:
         return json.dumps(
@@ -68,11 +81,12 @@ class RunContext:
                 "results": str(self.results),
                 "scratch": str(self.scratch),
                 "plan": asdict(self.plan),
-                "clouds_yaml": [str(path) for path in self.clouds_yaml],
                 "image": self.image,
                 "shims": self.shims,
                 "own_image": asdict(self.own_image) | {"path": str(self.own_image.path)} if self.own_image else None,
                 "owned": list(self.owned),
+                "reference": self.reference,
+                "lending_ticket": self.lending_ticket,
             }
         )
 
@@ -85,8 +99,9 @@ class RunContext:
             Path(document["results"]),
             Path(document["scratch"]),
             Plan(tuple(Pair(**cell) for cell in plan["cells"]), tuple(plan["checks"]), plan["guideline"]),
-            tuple(Path(path) for path in document["clouds_yaml"]),
             document["image"],
+            tuple(document["reference"]),
+            document["lending_ticket"],
             document["shims"],
             OwnImage(**{**own, "path": Path(own["path"])}) if own else None,
             tuple(document["owned"]),
@@ -95,36 +110,61 @@ class RunContext:
 
 @dataclass
 class Session:
-    """Tells stories and judges them. In the end: ``delete_all``, then ``disconnect``."""
+    """Tells stories and judges them, one cell after the other. In the end: ``delete_all``, then ``disconnect``."""
 
     context: RunContext
     guideline: Guideline
     checks: Mapping[str, Check]
-    configs: Mapping[str, CloudConfig]
+    configs: dict[str, CloudConfig]
+    """Of the user's own clouds; those of reference clouds come and go with the cells that borrow them."""
     journal: Journal
     ledger: Ledger
     scratch: Path
     """This process's own."""
+    lender: Lending | None = None
+    """Who has the run's reference clouds."""
+    lost: dict[str, InteropError] = field(default_factory=dict)
+    """Own clouds that did not answer when the run began, by name, and why."""
     _clouds: dict[str, Cloud] = field(default_factory=dict)
-    _flows: dict[Pair, GoldenFlow] = field(default_factory=dict)
-    _sources: dict[str, SourceImage] = field(default_factory=dict)
+    _flow: GoldenFlow | None = None
+    _cell: Pair | None = None
+    """The cell under way."""
+    _trouble: InteropError | None = None
+    """Why it cannot be told."""
+    _shelf: SourceShelf = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._shelf = SourceShelf(self.context.scratch / "exports")
 
     @classmethod
-    def open(cls, context: RunContext, guideline: Guideline, checks: Mapping[str, Check], part: str = "") -> Session:
+    def open(
+        cls,
+        context: RunContext,
+        guideline: Guideline,
+        checks: Mapping[str, Check],
+        part: str = "",
+        lender: Lending | None = None,
+    ) -> Session:
         """``part`` tells this process from the run's others (pytest-xdist workers): names, spool files.
 
-        Raises ``UsageError`` when a cloud of the plan is in no clouds.yaml.
+        Raises ``UsageError`` when a cloud of the plan that is no reference cloud is in no clouds.yaml.
         """
-        names = dict.fromkeys(name for cell in context.plan.cells for name in (cell.src, cell.dst))
-        sources = {cell.src for cell in context.plan.cells}
-        configs = {
-            name: config.starting_from(context.image) if context.image and name in sources else config
-            for name, config in load_clouds(names, context.clouds_yaml).items()
-        }
+        own = [name for name in context.names if name not in context.reference]
         journal = Journal(context.results)
         scratch = context.scratch / part
         scratch.mkdir(mode=0o700, exist_ok=True)
-        return cls(context, guideline, checks, configs, journal, Ledger(journal, context.run_id, part=part), scratch)
+        ledger = Ledger(journal, context.run_id, part=part)
+        session = cls(context, guideline, checks, {}, journal, ledger, scratch, lender)
+        session.configs |= session.read_configs(own)
+        return session
+
+    def read_configs(self, names: Iterable[str], files: Sequence[Path] = ()) -> dict[str, CloudConfig]:
+        """These clouds as this run uses them. Raises ``UsageError``."""
+        image = self.context.image
+        return {
+            name: config.starting_from(image) if image and name in self.context.sources else config
+            for name, config in load_clouds(names, files).items()
+        }
 
     def judge(self, pair: Pair, check_id: str) -> Result:
         """Judge one check of one cell, and write the result down. Raises ``RecordError`` when it cannot be."""
@@ -133,7 +173,7 @@ class Session:
         except RecordError:
             raise
         except InteropError as error:
-            result = Result(check=check_id, outcome=Outcome.BROKEN, reason=str(error))
+            result = Result(check=check_id, outcome=Outcome.BROKEN, reason=self.journal.redact(str(error)))
         self.journal.write(
             "result",
             src=pair.src,
@@ -150,50 +190,100 @@ class Session:
 
     def flow(self, pair: Pair) -> GoldenFlow:
         """The story of this cell; raises ``InteropError`` when one of its clouds cannot be used at all."""
-        if pair not in self._flows:
-            source = self._sources.setdefault(pair.src, SourceImage())
-            setting = Setting(
-                src=self.cloud(pair.src),
-                dst=self.cloud(pair.dst),
-                journal=self.journal,
-                scratch=self.scratch,
-                run_id=self.context.run_id,
-                shims=self.context.shims,
-                own_image=self.context.own_image,
-                owned=frozenset(self.context.owned),
-            )
-            self._flows[pair] = GoldenFlow(Anne(setting, source), self.journal)
-        return self._flows[pair]
+        if pair != self._cell:
+            self.end_cell()
+            self._cell = pair
+            try:
+                for _ in self.enter(pair):
+                    pass
+                setting = Setting(
+                    src=self._clouds[pair.src],
+                    dst=self._clouds[pair.dst],
+                    journal=self.journal,
+                    scratch=self.scratch,
+                    run_id=self.context.run_id,
+                    shims=self.context.shims,
+                    own_image=self.context.own_image,
+                    owned=frozenset(self.context.owned),
+                )
+                self._flow = GoldenFlow(Anne(setting, self._shelf), self.journal)
+            except RecordError:
+                raise
+            except InteropError as error:
+                self._trouble = error
+        if self._trouble is not None or self._flow is None:
+            raise self._trouble or InteropError(f"{pair} has no story")
+        return self._flow
 
-    def cloud(self, name: str) -> Cloud:
-        if name not in self._clouds:
-            self._clouds[name] = connect(self.configs[name], self.ledger, self.journal)
-        return self._clouds[name]
+    def enter(self, pair: Pair) -> Iterator[str]:
+        """Get hold of this cell's clouds; one line for each that was not held before: who we are there.
 
-    def preflight(self) -> Iterable[str]:
-        """One line per cloud: who we are there. Raises at the first cloud that cannot be used.
-
-        That is also one whose profile names what is not there: ``UsageError``.
+        Raises ``InteropError`` when one cannot be used; ``UsageError`` also when its profile names what is not there.
         """
-        sources = {cell.src for cell in self.context.plan.cells}
-        for name in self.configs:
-            cloud = self.cloud(name)
+        names = dict.fromkeys((pair.src, pair.dst))
+        for name in names:
+            if name in self.lost:
+                raise self.lost[name]
+        if self.lender is not None and not self._clouds.keys() >= names.keys():
+            for name, file in self.lender.borrow(pair).items():
+                self.configs |= self.read_configs([name], [file])
+        for name in names:
+            if name not in self._clouds:
+                yield f"{name}: {self.greet(name)}"
+
+    def greet(self, name: str) -> str:
+        """Connect to a cloud whose configuration is known, and look up what its profile names: who we are there."""
+        cloud = self._clouds.setdefault(name, connect(self.configs[name], self.ledger, self.journal))
+        try:
             who = cloud.preflight()
-            cloud.find_named(needs_image=name in sources and self.context.own_image is None)
-            yield f"{name}: {who}"
+            needs_image = name in self.context.sources and self.context.own_image is None
+            cloud.find_named(needs_image=needs_image)
+        except BaseException:
+            self._clouds.pop(name).close()
+            raise
+        return who
+
+    def end_cell(self) -> None:
+        """The cell under way is over: delete what is open of it, and give its clouds back."""
+        pair, self._cell, self._flow, self._trouble = self._cell, None, None, None
+        if pair is None:
+            return
+        names = tuple(dict.fromkeys((pair.src, pair.dst)))
+        self.delete_all(names)  # what could not be deleted is tried, and told, at the end of the run
+        for name in names:
+            if name in self._clouds:
+                self._clouds.pop(name).close()
+        if self.lender is not None:
+            self.lender.give_back(pair)
+
+    def leave(self, cloud: ReferenceCloud) -> tuple[str, ...]:
+        """A reference cloud is about to stop, and takes along whatever is on it: what this run could not delete there.
+
+        A line each; they count as gone afterwards.
+        """
+        # Of this cloud only: what is open on another belongs to a worker, who will close it.
+        left = [entry for entry in read_ledger(self.journal.path)[1] if entry.cloud == cloud.name]
+        self.ledger.adopt(left)
+        for entry in left:
+            self.ledger.gone(entry.key)
+        return tuple(f"{entry.kind} {entry.name} was still on {cloud.name} when it stopped" for entry in left)
 
     def adopt_what_is_open(self) -> None:
         """Take charge of what workers of this run left when they died. Raises ``InteropError``."""
         self.ledger.adopt(read_ledger(self.journal.path)[1])
 
-    def delete_all(self) -> Sequence[str]:
-        """Delete whatever is still open; returns a line for each thing that could not be removed."""
+    def delete_all(self, names: Iterable[str] | None = None) -> Sequence[str]:
+        """Delete whatever is still open, on these clouds or all; a line for each thing that could not be removed.
+
+        A reference cloud that this process does not hold takes along what is on it.
+        """
         troubles: list[str] = []
-        for name in self.configs:
-            if not self.ledger.open_entries(name):
+        for name in self.context.names if names is None else names:
+            if not self.ledger.open_entries(name) or (name in self.context.reference and name not in self._clouds):
                 continue
             try:
-                cloud = self.cloud(name)
+                cloud = self._clouds.get(name) or connect(self.configs[name], self.ledger, self.journal)
+                self._clouds[name] = cloud
                 report = cloud.cleanup(Deadline.after(CLEANUP_TIMEOUT_S))
                 told = " ".join(report.failures)
                 troubles += report.failures

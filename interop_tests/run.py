@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,6 +15,8 @@ import pytest
 from golden_flows.errors import InteropError, MissingProgram, RecordError, UsageError
 from golden_flows.guideline import load_checks, load_guideline
 from golden_flows.interrupts import end_on_signals, uninterrupted
+from golden_flows.lending_desk import RemoteLender
+from golden_flows.model.cloud import Pair
 from golden_flows.model.matrix import Run
 from golden_flows.model.outcome import ExitCode
 from golden_flows.own_image import read_properties
@@ -40,6 +43,7 @@ class InteropRun:
         self._console = plain_console(sys.stdout)
         self._lost_record: RecordError | None = None
         self._lost_workers: list[str] = []
+        self._remote: RemoteLender | None = None
         self._worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
         if self._worker_input is None:
             _quieten(config)
@@ -54,12 +58,14 @@ class InteropRun:
         if self._worker_input is not None:
             context = RunContext.loads(self._worker_input[WORKER_KEY])
             part = str(self._worker_input["workerid"])
-            self._session = Session.open(context, load_guideline(context.plan.guideline), load_checks(), part)
+            self._remote = RemoteLender(context.lending_ticket) if context.lending_ticket else None
+            guideline = load_guideline(context.plan.guideline)
+            self._session = Session.open(context, guideline, load_checks(), part, self._remote)
             return None
         self._console = plain_console(_own_stdout())
         self._progress = Progress(self._console, self._began_s)
         try:
-            self._run = prepare(self._asked(), self._progress.say)
+            self._run = prepare(self._asked(), self._progress.say, _workers(self._config))
         except UsageError as error:
             print(_one_message(error), file=sys.stderr)
             return ExitCode.USAGE.value
@@ -134,6 +140,14 @@ class InteropRun:
             raise UsageError("no run has begun", "name a pair: --src A --dst B")
         return self._session
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+        """After the last item of a cell, its clouds are given back."""
+        result = yield
+        if self._session is not None and _pair_of(item) != _pair_of(nextitem):
+            self._session.end_cell()
+        return result
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """No dots: the stages tell the story, the matrix the outcome."""
@@ -205,13 +219,29 @@ class InteropRun:
         session, self._session = self._session, None
         if session:
             try:
-                session.delete_all()
+                session.end_cell()
             finally:
                 session.disconnect()
+                if self._remote:
+                    self._remote.close()
 
     def _say(self, text: str) -> None:
         if self._progress:
             self._progress.say(text)
+
+
+def _pair_of(item: pytest.Item | None) -> Pair | None:
+    """The cell that an item belongs to."""
+    pair = getattr(item, "callspec", None) and item.callspec.params.get("pair")  # type: ignore[union-attr]
+    return pair if isinstance(pair, Pair) else None
+
+
+def _workers(config: pytest.Config) -> int:
+    """How many pytest-xdist workers there will be; 0: this process tells the stories itself."""
+    asked = getattr(config.option, "numprocesses", None)
+    if isinstance(asked, str):  # auto, logical
+        return os.cpu_count() or 1
+    return asked or len(getattr(config.option, "tx", None) or ())
 
 
 def _shown(folder: Path) -> str:

@@ -49,6 +49,7 @@ class Cloud:
         self.config = config
         self._api, self._ledger, self._journal = api, ledger, journal
         self._asked_at_s: dict[str, float] = {}
+        """When each server was asked for, by its id."""
 
     def __enter__(self) -> Cloud:
         return self
@@ -223,6 +224,10 @@ class Cloud:
             state = servers.wait(self._api, server_id, deadline.clock.now_s(), deadline)
         self.delete_server(server_id, deadline)
         return Answer(asked=words, status=202, message=state.fault, server_status=state.status)
+
+    def made(self, server_id: str) -> bool:
+        """Whether that server was asked for through this object."""
+        return server_id in self._asked_at_s
 
     def wait_server(self, server_id: str, deadline: Deadline) -> ServerState:
         """Wait for ACTIVE or ERROR. ERROR and a passed deadline are answers here, not exceptions."""

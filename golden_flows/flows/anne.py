@@ -34,6 +34,7 @@ from golden_flows.flows.setting import (
     Setting,
     request,
 )
+from golden_flows.flows.shared_source import SourceShelf
 from golden_flows.flows.story import APP_PORT, CLOSED_PORT, METADATA, PAYLOAD_PATH, UserData, user_data_abroad
 from golden_flows.guests.ssh import KeyPair, generate_key
 from golden_flows.guests.tcp import HttpAnswer, http_get, probe_port, url_of
@@ -59,9 +60,10 @@ from golden_flows.waiting import Deadline, wait_for
 class Anne:
     """The story of one cell: see the module's docstring; stages in the order of its methods."""
 
-    def __init__(self, setting: Setting, source: SourceImage) -> None:
+    def __init__(self, setting: Setting, shelf: SourceShelf) -> None:
         self._at = setting
-        self._source = source
+        self._shelf = shelf
+        self._source = SourceImage()
         self._key: KeyPair = generate_key(setting.dst.profile.key_kind)
         self._user_data: UserData = user_data_abroad()
         self._files: tuple[files.File, ...] = ()
@@ -95,8 +97,15 @@ class Anne:
         """Anne's instance runs on the source with her app; its disk is snapshot and exported as RAW."""
         self._record.stage = Stage.EXPORT
         self._take_inventory()
-        if self._source.spooled is None:
-            home.bring_out(self._at, self._source, self._record, generate_key(self._at.src.profile.key_kind))
+        key = generate_key(self._at.src.profile.key_kind)
+        self._source = self._shelf.take(
+            self._at.src.name,
+            lambda spool: home.bring_out(self._at, self._record, key, spool),
+            lambda: self._record.say(f"waiting for the export of {self._at.src.name}, which another cell makes"),
+            Deadline.after(TRANSFER_TIMEOUT_S),
+        )
+        self._at.journal.hide(self._source.account.password)
+        home.keep_evidence(self._at.src, self._source, self._record)
         if self._source.spooled:
             self.facts = replace(self.facts, source_boot=self._source.boot, export=self._source.spooled.facts)
         if damage := home.damage(self.facts.export):

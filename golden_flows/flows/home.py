@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from golden_flows.clouds import mover
+from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.records import ImageRef
 from golden_flows.errors import CloudError, GuestError, Unsupported
@@ -29,35 +31,46 @@ INSTALL_TIMEOUT_S = 120.0
 
 @dataclass
 class SourceImage:
-    """What one source cloud gave: made once, shared by every cell with that source in this process."""
+    """What one source cloud gave: made once, shared by every cell with that source (see ``shared_source``)."""
 
     spooled: Spooled | None = None
     boot: BootFacts | None = None
     payload_sha256: str = ""
     account: AtHome = field(default_factory=AtHome)
+    trouble: str = ""
+    """Why nothing came out; everything else is empty then."""
+    remedy: str = ""
 
 
-def bring_out(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> None:
-    """Boot Anne's instance with her app, snapshot it, and export the snapshot. Fills ``source`` as it goes.
+def bring_out(at: Setting, record: Record, key: KeyPair, spool: Path) -> SourceImage:
+    """Boot Anne's instance with her app, snapshot it, and export the snapshot into ``spool``.
 
     Raises ``CloudError``/``GuestError`` when the instance does not even run at home.
     """
+    source = SourceImage()
     server_id = _boot(at, source, record, key)
     home = at.src
     deadline = Deadline.after(TRANSFER_TIMEOUT_S)
     record.say(f"snapshot on {home.name}")
     image_id = home.snapshot(server_id, "anne-export", deadline)
     record.say(f"exporting from {home.name}")
-    spool = at.scratch / f"{home.name}.raw"
     spooled = mover.export_to_spool(home, image_id, spool, deadline=deadline, progress=record.progress("exported"))
     make_raw = shims.find(spooled.facts) if at.shims else None
     if make_raw is not None:
         told = f"{spooled.facts.disk_format}/{spooled.facts.container_format}"
         record.say(f"the export is {told}, not RAW: a shim turns it into RAW")
         spooled = shims.to_raw(spooled, make_raw)
-        if spooled.facts.shim:
-            record.keep("export.chain.txt", "\n".join(spooled.facts.shim.chain), f"{home.name} export, before the shim")
     source.spooled = spooled
+    return source
+
+
+def keep_evidence(home: Cloud, source: SourceImage, record: Record) -> None:
+    """What was seen at home, in every cell that rests on it."""
+    if source.boot is not None:
+        record.keep(f"{home.name}.anne-home.console.log", source.boot.console, f"{home.name} os-getConsoleOutput")
+    if source.spooled is not None and source.spooled.facts.shim:
+        chain = source.spooled.facts.shim.chain
+        record.keep("export.chain.txt", "\n".join(chain), f"{home.name} exported archive")
 
 
 def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> str:
@@ -68,9 +81,9 @@ def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> str
     deadline = Deadline.after(instance.profile.boot_timeout_s)
     asked = request(home, image, "anne-home", instance.fitting(user_data_at_home()), key)
     facts = instance.testimony(instance.launch(asked, deadline), deadline)
-    record.keep(f"{home.name}.anne-home.console.log", facts.console, f"{home.name} os-getConsoleOutput")
     source.boot, source.account = facts, AtHome(password=instance.login.password)
     if facts.report is None:
+        keep_evidence(home, source, record)
         raise CloudError(
             f"Anne's instance never came up at home: server {facts.server_id} on {home.name!r} is {facts.status}"
             + (f" ({facts.fault})" if facts.fault else ""),

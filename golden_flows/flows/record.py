@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 
@@ -20,6 +21,10 @@ _STAGE_OF_CLOUD_EVIDENCE = (
     ("xenstore-*", Stage.PV_DRIVERS),
 )
 """Patterns of names; whatever fits none is shown where the story ends."""
+
+
+_GUEST = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""A server's id in the name of a piece of evidence."""
 
 
 def _stage_of(name: str) -> Stage:
@@ -59,9 +64,15 @@ class Record:
         self._journal.evidence(self._pair, self.stage, name, content, source=source, media_type=kind)
 
     def keep_cloud_evidence(self, clouds: Iterable[Cloud]) -> None:
-        """What a reference cloud keeps of its own accord: leases, DHCP capture, active faults."""
+        """What a reference cloud keeps of its own accord: leases, DHCP capture, active faults.
+
+        Not what it keeps of guests that another cell has there: that is the other cell's.
+        """
         for cloud in clouds:
             for name, media_type, content in read_cloud_evidence(cloud.profile.evidence_url):
+                guest = _GUEST.search(name)
+                if guest and not cloud.made(guest.group()):
+                    continue
                 self._journal.evidence(
                     self._pair,
                     _stage_of(name),

@@ -67,6 +67,8 @@ class Profile:
     """Guest agent in the golden image; a file name in ``golden_flows/agents``."""
     user: str = "root"
     """Default user of the golden image."""
+    in_all: bool = True
+    """Whether `all` on the command line means this cloud, too."""
     access: str | None = None
     """SOCKS URL of the way in (``socks5h://127.0.0.1:1080``); None: guests are reached directly."""
     console: bool = True

@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from golden_flows.guideline import load_guideline
+from golden_flows.journal import Journal
+from golden_flows.ledger import Ledger
 from golden_flows.model.cloud import Pair
-from golden_flows.session import Plan, RunContext
+from golden_flows.reference_clouds import ReferenceCloud
+from golden_flows.session import Plan, RunContext, Session
 
 
 @pytest.mark.parametrize("image", [None, "golden-pocket"])
 def test_a_worker_gets_the_whole_context(image: str | None, tmp_path: Path) -> None:
     plan = Plan((Pair("a", "b"),), ("EX-1", "BT-1"), "2026.11")
-    context = RunContext("run-1", tmp_path, tmp_path / "scratch", plan, (tmp_path / "clouds.yaml",), image)
+    context = RunContext("run-1", tmp_path, tmp_path / "scratch", plan, image, ("a",), "ticket")
     assert RunContext.loads(context.dumps()) == context
+
+
+def test_a_cloud_that_leaves_costs_no_other_cloud_s_entries(tmp_path: Path) -> None:
+    """What a worker has open elsewhere stays the worker's: it will close it, and nobody may call it lost."""
+    results, scratch = tmp_path / "results", tmp_path / "scratch"
+    results.mkdir()
+    scratch.mkdir()
+    plan = Plan((Pair("a", "b"),), ("EX-1",), "2026.11")
+    context = RunContext("run-1", results, scratch, plan, reference=("a", "b"))
+    session = Session.open(context, load_guideline(), {})
+    session.journal.write("run_started", run="run-1")
+    worker = Ledger(Journal(results), "run-1", part="gw0")
+    on_a, on_b = (
+        worker.planned("a", "image", "interop-run-1-left-behind"),
+        worker.planned("b", "image", "interop-run-1-under-way"),
+    )
+    worker.created(on_a, "1")
+    worker.created(on_b, "2")
+    process = subprocess.Popen(["true"], text=True)
+    assert session.leave(ReferenceCloud("a", process)) == (
+        "image interop-run-1-left-behind was still on a when it stopped",
+    )
+    worker.gone(on_b)
+    assert session.leave(ReferenceCloud("b", process)) == ()
+    process.wait()
+    session.disconnect()

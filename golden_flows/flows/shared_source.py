@@ -1,0 +1,118 @@
+"""What a source cloud gave, shared by every cell with that source: one export per source and run.
+
+The first cell that needs a source brings its image out; the others wait, in whatever process they are, and find the
+spool and its facts in the run's scratch. Facts may hold the password of the instance at home: the files are readable by
+this user only, in a folder of the same kind that goes with the run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import filelock
+from cattrs.preconf.json import make_converter
+
+from golden_flows.errors import CloudError, InteropError
+from golden_flows.flows.home import SourceImage
+from golden_flows.waiting import Deadline, wait_for
+
+# Facts are two dozen nested dataclasses, so they are brought to JSON and back by a library; never by pickle.
+_CONVERTER = make_converter()
+_CONVERTER.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
+
+
+def dumps(source: SourceImage) -> str:
+    """As JSON, the password included."""
+    return json.dumps(_CONVERTER.unstructure(source))
+
+
+def loads(text: str) -> SourceImage:
+    """What ``dumps`` wrote. Raises ``ValueError`` for anything else."""
+    try:
+        document: Any = json.loads(text)
+        return _CONVERTER.structure(document, SourceImage)
+    except Exception as error:  # cattrs raises groups of whatever it met
+        raise ValueError(f"not a shared source: {error}") from error
+
+
+class SourceShelf:
+    """The folder where a run's processes leave their exports for one another."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._mine: dict[str, SourceImage] = {}
+
+    def take(
+        self, name: str, make: Callable[[Path], SourceImage], waiting: Callable[[], None], deadline: Deadline
+    ) -> SourceImage:
+        """What source ``name`` gave; made by ``make(spool)`` where nobody has done it yet.
+
+        ``waiting`` is told when another process is at it. Raises ``InteropError`` when it could not be brought out,
+        now or by whoever tried first: a source is asked once.
+        """
+        source = self._mine.get(name) or self._take(name, make, waiting, deadline)
+        # Memory was measured for this cell; it says nothing of a later one's, and nothing of another process's.
+        self._mine[name] = _without_memory(source)
+        return _well(name, source)
+
+    def _take(
+        self, name: str, make: Callable[[Path], SourceImage], waiting: Callable[[], None], deadline: Deadline
+    ) -> SourceImage:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        lock = filelock.FileLock(self._path(name, "lock"), mode=0o600)
+        if not _acquire(lock):
+            waiting()
+            wait_for(f"the export of {name} by another process", lambda: _acquire(lock), deadline=deadline)
+        try:
+            return self._find(name) or self._bring_out(name, make)
+        finally:
+            lock.release()
+
+    def _find(self, name: str) -> SourceImage | None:
+        record = self._path(name, "json")
+        return _without_memory(loads(record.read_text("utf-8"))) if record.is_file() else None
+
+    def _bring_out(self, name: str, make: Callable[[Path], SourceImage]) -> SourceImage:
+        try:
+            source = make(self._path(name, "raw"))
+        except InteropError as error:
+            self._keep(name, SourceImage(trouble=error.what, remedy=error.remedy))
+            raise
+        self._keep(name, source)
+        return source
+
+    def _keep(self, name: str, source: SourceImage) -> None:
+        record = self._path(name, "json")
+        partial = record.with_suffix(".partial")
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(dumps(source))
+        partial.replace(record)
+
+    def _path(self, name: str, kind: str) -> Path:
+        return self._folder / f"{quote(name, safe='')}.{kind}"
+
+
+def _without_memory(source: SourceImage) -> SourceImage:
+    if source.spooled is None:
+        return source
+    return replace(source, spooled=replace(source.spooled, rss_before_bytes=None, rss_peak_bytes=None))
+
+
+def _well(name: str, source: SourceImage) -> SourceImage:
+    if source.trouble:
+        raise CloudError(f"{name} gave no image when the first cell asked for it: {source.trouble}", source.remedy)
+    return source
+
+
+def _acquire(lock: filelock.BaseFileLock) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return False
+    return True

@@ -1,0 +1,104 @@
+"""A source is exported once per run, whoever asks first; what it gave travels whole, and to nobody else."""
+
+from __future__ import annotations
+
+import stat
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from golden_flows.clouds.mover import Spooled
+from golden_flows.errors import CloudError
+from golden_flows.flows.account import AtHome
+from golden_flows.flows.home import SourceImage
+from golden_flows.flows.shared_source import SourceShelf, dumps, loads
+from golden_flows.waiting import Deadline
+from selftests.golden_flows.checks.facts_builder import healthy_facts
+
+
+def what_came_out(folder: Path) -> SourceImage:
+    facts = healthy_facts()
+    assert facts.export is not None
+    spooled = Spooled(replace(facts.export, head=bytes(range(256))), folder / "a.raw", 1.5, 10, 20)
+    account = AtHome(owner_fingerprint="SHA256:abc", password="pass-word")
+    return SourceImage(spooled=spooled, boot=facts.source_boot or facts.boot, payload_sha256="ab" * 32, account=account)
+
+
+def nobody_waits() -> None:
+    pytest.fail("nobody else is at it")
+
+
+def take(shelf: SourceShelf, source: SourceImage | Exception, calls: list[Path]) -> SourceImage:
+    def make(spool: Path) -> SourceImage:
+        calls.append(spool)
+        if isinstance(source, Exception):
+            raise source
+        return source
+
+    return shelf.take("a/b", make, nobody_waits, Deadline.after(5.0))
+
+
+def test_facts_survive_the_way_to_another_process_unchanged(tmp_path: Path) -> None:
+    source = what_came_out(tmp_path)
+    assert loads(dumps(source)) == source
+
+
+def test_the_second_process_gets_what_the_first_brought_out(tmp_path: Path) -> None:
+    calls: list[Path] = []
+    source = what_came_out(tmp_path)
+    first, second = SourceShelf(tmp_path / "exports"), SourceShelf(tmp_path / "exports")
+    assert take(first, source, calls) == source
+    again = take(second, source, calls)
+    assert len(calls) == 1
+    assert (again.account.password, again.payload_sha256, again.boot) == ("pass-word", "ab" * 32, source.boot)
+    assert again.spooled is not None
+    assert again.spooled.rss_peak_bytes is None  # of another process's memory
+    assert take(first, source, calls).spooled == again.spooled  # nor of another cell's
+
+
+def test_the_password_of_home_is_readable_by_this_user_only(tmp_path: Path) -> None:
+    take(SourceShelf(tmp_path / "exports"), what_came_out(tmp_path), [])
+    assert stat.S_IMODE((tmp_path / "exports").stat().st_mode) == 0o700
+    for path in (tmp_path / "exports").glob("*.json"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_source_that_gives_nothing_is_asked_once(tmp_path: Path) -> None:
+    calls: list[Path] = []
+    with pytest.raises(CloudError, match="never came up"):
+        take(SourceShelf(tmp_path / "exports"), CloudError("never came up", "look at its console"), calls)
+    with pytest.raises(CloudError, match="gave no image when the first cell asked for it: never came up") as told:
+        take(SourceShelf(tmp_path / "exports"), what_came_out(tmp_path), calls)
+    assert told.value.remedy == "look at its console"
+    assert len(calls) == 1
+
+
+def test_whoever_comes_while_the_first_is_at_it_waits_and_says_so(tmp_path: Path) -> None:
+    begun, may_end, waits = threading.Event(), threading.Event(), threading.Event()
+    source = what_came_out(tmp_path)
+
+    def slow(spool: Path) -> SourceImage:
+        begun.set()
+        may_end.wait(5.0)
+        return source
+
+    def take_slowly() -> None:
+        SourceShelf(tmp_path / "exports").take("a", slow, nobody_waits, Deadline.after(5.0))
+
+    first = threading.Thread(target=take_slowly)
+    first.start()
+    begun.wait(5.0)
+    got: list[SourceImage] = []
+
+    def take_too() -> None:
+        got.append(SourceShelf(tmp_path / "exports").take("a", slow, waits.set, Deadline.after(5.0)))
+
+    second = threading.Thread(target=take_too)
+    second.start()
+    assert waits.wait(5.0)
+    may_end.set()
+    first.join(5.0)
+    second.join(5.0)
+    assert got[0].payload_sha256 == source.payload_sha256
