@@ -229,6 +229,18 @@ FLOWS = (
         src="configdrive-vfat",
         dst="configdrive-iso",
     ),
+    # From a cloud without IPv4 to one with both, whose router says of IPv6 what neither API nor metadata say.
+    Flow((fault("ipv6:v6_mode_mix", "N1-8"), fault("ipv6:v6_md_off", "MD-8")), src="ipv6-only", dst="ipv6"),
+    # IPv6 all the way: agent, login and application.
+    Flow(
+        (
+            fault("ipv6-only:v6_mode_mix", "N1-8"),
+            fault("ipv6-only:sg_open", "AP-2"),
+            fault("ipv6-only:hotplug_silent", "N2-5"),
+            fault("ipv6-only:md_listing_html", "MD-1"),
+        ),
+        dst="ipv6-only",
+    ),
     # The EC2 tree alone: an instance is known by its EC2 id.
     Flow(
         (fault("ec2-only:md_listing_html", "MD-1"), fault("ec2-only:iid_changes", "UD-3")), src="vmdk", dst="ec2-only"
