@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
 
+from golden_flows.checks.hotplug import LIVE_CHANNELS
 from golden_flows.clouds.records import NetworkRef
 from golden_flows.errors import GuestError, InteropError, WaitTimeout
 from golden_flows.flows import nics_inside
@@ -17,6 +18,8 @@ from golden_flows.model.nics import HotplugFacts
 from golden_flows.waiting import Deadline, wait_for
 
 CONFIGURED_WITHIN_S = 60
+UNTOLD_S = 15
+"""For the NIC alone to come, where nothing could tell a running guest its address."""
 GONE_WITHIN_S = 30
 CONTROL_TIMEOUT_S = 30.0
 
@@ -66,7 +69,7 @@ def plug_and_unplug(guest: Instance, boot: BootFacts, say: Callable[[str], None]
             facts = _attach(guest, shell, facts, network)
             if facts.refused:
                 return replace(facts, inside=nics_inside.look(shell, boot.ports))
-            facts = _watch(shell, facts)
+            facts = _watch(shell, facts, guest.profile.channels)
             ports = (*boot.ports, facts.port) if facts.port else boot.ports
             facts = replace(facts, inside=nics_inside.look(shell, ports))
             say("detaching it again")
@@ -100,17 +103,18 @@ def _attach(guest: Instance, shell: GuestShell, facts: HotplugFacts, network: Ne
     )
 
 
-def _watch(shell: GuestShell, facts: HotplugFacts) -> HotplugFacts:
+def _watch(shell: GuestShell, facts: HotplugFacts, channels: Collection[str]) -> HotplugFacts:
     port = facts.port
     if port is None:
         raise GuestError("the attached port has vanished from the API")
-    script = _AWAIT.format(mac=port.mac, ip=port.fixed_ip or "none", limit_s=CONFIGURED_WITHIN_S)
-    begin, seen, has = _times(shell.run(script, timeout_s=CONFIGURED_WITHIN_S + CONTROL_TIMEOUT_S).stdout, 3)
+    limit_s = CONFIGURED_WITHIN_S if port.dhcp or set(LIVE_CHANNELS) & set(channels) else UNTOLD_S
+    script = _AWAIT.format(mac=port.mac, ip=port.fixed_ip or "none", limit_s=limit_s)
+    begin, seen, has = _times(shell.run(script, timeout_s=limit_s + CONTROL_TIMEOUT_S).stdout, 3)
     return replace(
         facts,
         seconds_to_nic=_since(begin, seen),
         seconds_to_address=_since(begin, has),
-        waited_s=CONFIGURED_WITHIN_S,
+        waited_s=limit_s,
     )
 
 

@@ -18,6 +18,7 @@ from selftests.golden_flows.checks.facts_builder import (
     healthy_facts,
     key_line,
     report,
+    second_instance,
     source_boot,
 )
 
@@ -73,12 +74,16 @@ def posted_facts(*, told: PasswordPost | None = TOLD, **changes: Any) -> Facts:
 
 
 def with_host_keys_of_home() -> Facts:
-    """A cell whose guest kept the host keys of the instance that its image was taken from."""
+    """A cell whose guest kept the host keys of the instance that its image was taken from, and whose twin did, too."""
     home = source_boot()
     if home.report is None:
         raise ValueError("the instance at home reports")
     same = replace(home.report, host_key_fingerprints=(HOST_KEY,))
-    return replace(healthy_facts(), source_boot=replace(home, report=same))
+    second = second_instance()
+    twin = replace(second.twin_identity, host_key=second.first.host_key)
+    return replace(
+        healthy_facts(), source_boot=replace(home, report=same), second_instance=replace(second, twin_identity=twin)
+    )
 
 
 def with_authorized(facts: Facts, keys: AuthorizedKeys | None) -> Facts:
