@@ -232,7 +232,8 @@ class InteropRun:
 
 def _pair_of(item: pytest.Item | None) -> Pair | None:
     """The cell that an item belongs to."""
-    pair = getattr(item, "callspec", None) and item.callspec.params.get("pair")  # type: ignore[union-attr]
+    callspec = getattr(item, "callspec", None)  # parametrized items only
+    pair = callspec.params.get("pair") if callspec is not None else None
     return pair if isinstance(pair, Pair) else None
 
 

@@ -1,6 +1,6 @@
 """Stock cloud-init: it reports to nobody, so its guest is looked at over SSH when its console says that it is done.
 
-What lies in the guest is brought into the reference agent's form by ``cloud_init_probe.py``, which runs there; what it
+What lies in the guest is brought into the reference agent's form by the ``cloud_init`` probe, which runs there; what it
 prints is as hostile as any report and is read by the same parser. Of the console only two things count: that a boot is
 over, and the host keys that cloud-init has made, which nobody can tell over a connection that they are to secure.
 Sources: cloud-init's cc_final_message, cc_keys_to_console (22.4); tools/write-ssh-key-fingerprints.
@@ -11,15 +11,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import resources
 
 from golden_flows.agents import reference
-from golden_flows.agents.console_frames import DOCUMENT_LIMIT_BYTES
-from golden_flows.errors import GuestError, shorten
+from golden_flows.errors import GuestError
+from golden_flows.guests.probe import run_probe
 from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.facts import GuestFiles
 from golden_flows.model.guest import RUNS_PATH, SETTING_PASSWORDS, GuestReport
@@ -73,17 +71,7 @@ def read(shell: GuestShell, console: str = "") -> GuestReport:
     """Run the probe. Raises ``GuestError`` while cloud-init is at work, and where there is no Python."""
     if shell.read_file(RESULT_PATH, 1) is None:
         raise GuestError(f"the guest has no {RESULT_PATH}", "cloud-init has not finished (yet), or is not installed")
-    probe = resources.files("golden_flows.agents").joinpath("cloud_init_probe.py").read_bytes()
-    done = shell.run(f"python3 - {RUNS_PATH}", timeout_s=PROBE_TIMEOUT_S, stdin=probe)
-    if done.exit_code:
-        complaint = shorten(done.stderr.decode("utf-8", "replace").strip()[-300:], 300)
-        raise GuestError(f"the probe failed in the guest: {complaint or done.exit_code}", "it needs python3 and root")
-    try:
-        document = json.loads(done.stdout[:DOCUMENT_LIMIT_BYTES])
-    except (ValueError, RecursionError) as error:
-        raise GuestError("the probe's answer from the guest is not JSON") from error
-    if not isinstance(document, dict):
-        raise GuestError("the probe's answer from the guest is not a JSON object")
+    document = run_probe(shell, "cloud_init", {"runs": RUNS_PATH}, timeout_s=PROBE_TIMEOUT_S)
     return replace(parse_status(document), host_key_fingerprints=host_keys(console))
 
 

@@ -19,7 +19,7 @@ from golden_flows.flows.record import Record
 from golden_flows.flows.setting import SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Setting, request
 from golden_flows.flows.story import APP_PORT, PAYLOAD_PATH, user_data_at_home
 from golden_flows.guests.ssh import KeyPair
-from golden_flows.guests.tcp import http_get
+from golden_flows.guests.tcp import http_get, url_of
 from golden_flows.model.facts import BootFacts, ExportFacts
 from golden_flows.own_image import OwnImage
 from golden_flows.shims import export as shims
@@ -130,7 +130,7 @@ def _bring_in(own: OwnImage, at: Setting, record: Record) -> ImageRef:
 
 def _payload_from_outside(instance: Instance) -> str:
     """Its sha256 as the app serves it, from a server that nobody can log in to; stopped, so that all is on its disk."""
-    url = f"http://{instance.address}:{APP_PORT}/payload"
+    url = url_of(instance.address, APP_PORT, "payload")
     answer = wait_for(
         "Anne's app at home",
         lambda: http_get(url, instance.cloud.profile.access, timeout_s=60.0),

@@ -5,13 +5,11 @@ Looked at over SSH and without the guest's agent, by the Python that our images 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
-from golden_flows import guests
 from golden_flows.agents.fields import Fields
 from golden_flows.errors import GuestError, shorten
+from golden_flows.guests.probe import run_probe
 from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.facts import PortFacts
 from golden_flows.model.guest import canonical_mac
@@ -19,11 +17,9 @@ from golden_flows.model.ipv6 import Address6, Ipv6Facts, MetadataAnswer, Nic6
 
 LOOK_TIMEOUT_S = 30.0
 
-_SCRIPT = Path(guests.__file__).with_name("ipv6_inside.py")
 # Linux IF_RA_RCVD, IF_RA_MANAGED, IF_RA_OTHERCONF (net/if_inet6.h), and IFA_F_PERMANENT
 _HEARD, _MANAGED, _OTHER = 0x20, 0x40, 0x80
 _PERMANENT = 0x80
-_ANSWER_LIMIT_BYTES = 1 << 20
 
 
 def nothing(ports: Sequence[PortFacts]) -> Ipv6Facts | None:
@@ -34,17 +30,13 @@ def nothing(ports: Sequence[PortFacts]) -> Ipv6Facts | None:
 def look(shell: GuestShell) -> Ipv6Facts:
     """Everything at once. What could not be seen is in ``error``; nothing is raised."""
     try:
-        told = shell.run("python3 -", timeout_s=LOOK_TIMEOUT_S, stdin=_SCRIPT.read_bytes())
-        if told.exit_code != 0:
-            complaint = shorten(told.stderr.decode("utf-8", "replace"), 200)
-            return Ipv6Facts(error=f"python3 in the guest ended with {told.exit_code}: {complaint}")
-        return parse(json.loads(told.stdout[:_ANSWER_LIMIT_BYTES]))
-    except (GuestError, ValueError) as error:
+        return parse(run_probe(shell, "ipv6", {}, timeout_s=LOOK_TIMEOUT_S))
+    except GuestError as error:
         return Ipv6Facts(error=shorten(str(error), 200))
 
 
 def parse(document: object) -> Ipv6Facts:
-    """What the script in the guest said. Raises ``GuestError`` naming the key that is wrong."""
+    """What the probe in the guest said. Raises ``GuestError`` naming the key that is wrong."""
     top = Fields(document, "ipv6")
     return Ipv6Facts(nics=top.each("nics", _nic), metadata=top.each("metadata", _answer))
 

@@ -38,7 +38,7 @@ class Told:
 def test_a_fact_that_only_a_login_tells(tmp_path: Path, auth: tuple[str, ...], missing: str, outcome: Outcome) -> None:
     check = next(one for one in load_checks().values() if missing in one.needs)
     full = healthy_facts()
-    facts = replace(full, dst=replace(full.dst, auth=auth), **{missing: None})  # type: ignore[arg-type]
+    facts = replace(full, dst=replace(full.dst, auth=auth), **{missing: None})  # type: ignore[arg-type]  # a field
     journal = Journal(tmp_path)
     result = judge(GoldenFlow(Told(facts), journal), load_guideline()[check.id], check)
     journal.close()

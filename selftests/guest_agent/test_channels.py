@@ -102,7 +102,7 @@ def test_another_hostname_changes_its_digest_only(metadata_server: Any) -> None:
 def test_a_password_is_not_in_a_digest(metadata_server: Any) -> None:
     serve_openstack(metadata_server, META)
     first = channels.read_openstack(make_client(metadata_server)).key_digests()
-    serve_openstack(metadata_server, {**META, "meta": {**META["meta"], "admin_pass": "secret"}, "admin_pass": "x"})  # type: ignore[dict-item]
+    serve_openstack(metadata_server, {**META, "meta": {**META["meta"], "admin_pass": "secret"}, "admin_pass": "x"})  # type: ignore[dict-item]  # a nested dict
     assert channels.read_openstack(make_client(metadata_server)).key_digests() == first
 
 

@@ -1,8 +1,8 @@
-"""Runs inside a guest of cloud-init's, fed to ``python3 -``: prints what it finds as a status report of schema 1.
+"""Prints what cloud-init and the system tell of a guest, as a status report of schema 1: ``python3 - JSON < this``.
 
 It asks cloud-init's own records (status.json, result.json, instance-data.json), systemd, /sys and ``ip``, and makes the
 metadata requests of which nobody else in such a guest keeps a record. Nothing secret is printed: digests only of user
-data and keys. Standard library, and no younger than Python 3.7: it must run in other people's images.
+data and keys.
 Source: https://cloudinit.readthedocs.io/en/latest/explanation/instancedata.html
 """
 
@@ -410,4 +410,4 @@ def report(runs: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    json.dump(report(sys.argv[1]), sys.stdout)
+    json.dump(report(json.loads(sys.argv[1])["runs"]), sys.stdout)

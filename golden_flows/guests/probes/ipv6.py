@@ -1,6 +1,6 @@
-"""Runs inside a guest, by any Python from 3.7 on: its source is sent there. Prints IPv6 of every NIC as JSON.
+"""Prints IPv6 of every NIC as a JSON object: addresses, what routers announce, metadata at its link-local address.
 
-Never imported: on the machine of the suite it would ask somebody else's link for metadata.
+Asks every link: on the machine of the suite that would be somebody else's.
 """
 
 from __future__ import annotations
