@@ -79,39 +79,43 @@ def fetch(
     """
     if stated is not None and stated not in FORMATS:
         raise UsageError(f"--image-format {stated!r} is not taken", f"formats: {', '.join(FORMATS)}")
-    file = _download(asked, scratch / "own-image", say) if _is_url(asked) else Path(asked).expanduser()
+    name = shown(asked)
+    file = _download(asked, name, scratch / "own-image", say) if _is_url(asked) else Path(asked).expanduser()
     if not file.is_file():
-        raise UsageError(f"--image {asked}: there is no such file", f"{GLANCE_PREFIX}NAME is an image on the source")
-    disk_format = _checked_format(asked, file, stated)
+        raise UsageError(f"--image {name}: there is no such file", f"{GLANCE_PREFIX}NAME is an image on the source")
+    disk_format = _checked_format(name, file, stated)
     raw = file
     if disk_format != "raw":
-        say(f"converting {asked} from {disk_format} to RAW")
+        say(f"converting {name} from {disk_format} to RAW")
         folder = scratch / "own-image.raw"
         folder.mkdir(mode=0o700)
         raw = folder / "disk"
         try:
             disk_image.write_raw(file, disk_format, raw, limit_bytes=DISK_MAX_BYTES, timeout_s=CONVERT_TIMEOUT_S)
         except disk_image.NotConvertible as error:
-            raise UsageError(f"--image {asked}: {error}", "see `qemu-img info`, or convert it yourself") from error
+            raise UsageError(f"--image {name}: {error}", "see `qemu-img info`, or convert it yourself") from error
     size = raw.stat().st_size
     if not size or size % _SECTOR_BYTES:
-        raise UsageError(f"--image {asked} is no disk: it has {size} bytes", "a disk has whole sectors of 512 bytes")
-    told = f"{_without_query(asked)} ({disk_format})"
+        raise UsageError(f"--image {name} is no disk: it has {size} bytes", "a disk has whole sectors of 512 bytes")
+    told = f"{name} ({disk_format})"
     return OwnImage(path=raw, size_bytes=size, sha256=sha256_of(raw, size), told=told, properties=dict(properties))
 
 
+def shown(asked: str) -> str:
+    """``--image`` as it may be told and recorded: a URL may hold a user's password, and its query a signature."""
+    if not _is_url(asked):
+        return asked
+    parts = urlsplit(asked)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
 def _is_url(text: str) -> bool:
-    return text.startswith(("http://", "https://"))
+    return text.lower().startswith(("http://", "https://"))
 
 
-def _without_query(asked: str) -> str:
-    """A URL's query may hold a signature."""
-    return urlsplit(asked)._replace(query="", fragment="").geturl() if _is_url(asked) else asked
-
-
-def _checked_format(asked: str, file: Path, stated: str | None) -> str:
+def _checked_format(name: str, file: Path, stated: str | None) -> str:
     """What the bytes are, which must be what was stated. Raises ``UsageError``."""
-    found = _detected(asked, file)
+    found = _detected(name, file)
     if stated is None:
         if found in FORMATS:
             return found
@@ -119,15 +123,15 @@ def _checked_format(asked: str, file: Path, stated: str | None) -> str:
             return "raw"
         what = "nothing that is known here" if found is None else found
         raise UsageError(
-            f"--image {asked} holds {what}",
+            f"--image {name} holds {what}",
             f"taken are {', '.join(FORMATS)}; unpack what is packed; or --image-format raw",
         )
     if found not in (stated, *((None, _PARTITIONED) if stated == "raw" else ())):
-        raise UsageError(f"--image {asked} is {found}, and --image-format says {stated}", "state what it is")
+        raise UsageError(f"--image {name} is {found}, and --image-format says {stated}", "state what it is")
     return stated
 
 
-def _detected(asked: str, file: Path) -> str | None:
+def _detected(name: str, file: Path) -> str | None:
     """``gpt`` for a RAW disk with partitions, None for bytes that announce nothing. Raises ``UsageError``."""
     try:
         inspector = format_inspector.detect_file_format(str(file))
@@ -144,46 +148,45 @@ def _detected(asked: str, file: Path) -> str | None:
             inspector.safety_check()
     except format_inspector.SafetyCheckFailed as error:
         reasons = "; ".join(str(one) for one in error.failures.values())
-        raise UsageError(f"--image {asked} is not safe to open: {reasons or error}", "flatten it first") from error
+        raise UsageError(f"--image {name} is not safe to open: {reasons or error}", "flatten it first") from error
     except format_inspector.ImageFormatError as error:
-        raise UsageError(f"--image {asked} looks like several formats at once: {error}") from error
+        raise UsageError(f"--image {name} looks like several formats at once: {error}") from error
     except OSError as error:
-        raise UsageError(f"--image {asked}: {error.strerror}", "check the path and its permissions") from error
+        raise UsageError(f"--image {name}: {error.strerror}", "check the path and its permissions") from error
     return found
 
 
-def _download(url: str, target: Path, say: Callable[[str], None]) -> Path:
-    shown = _without_query(url)
+def _download(url: str, name: str, target: Path, say: Callable[[str], None]) -> Path:
     writer = SparseWriter(target)
     try:
         with requests.get(
             url, stream=True, timeout=ANSWER_TIMEOUT_S, headers={"Accept-Encoding": "identity"}
         ) as answer:
             if answer.status_code != requests.codes.ok:
-                raise UsageError(f"--image {shown} answers {answer.status_code}", "check the address")
-            _write(answer, writer, shown, say)
+                raise UsageError(f"--image {name} answers {answer.status_code}", "check the address")
+            _write(answer, writer, name, say)
         writer.close()
     except requests.RequestException as error:
         writer.abandon()
-        raise CloudError(f"--image {shown}: {type(error).__name__}", "fetch it yourself, and name the file") from error
+        raise CloudError(f"--image {name}: {type(error).__name__}", "fetch it yourself, and name the file") from error
     except BaseException:
         writer.abandon()
         raise
     return target
 
 
-def _write(answer: Any, writer: SparseWriter, shown: str, say: Callable[[str], None]) -> None:
+def _write(answer: Any, writer: SparseWriter, name: str, say: Callable[[str], None]) -> None:
     length = answer.headers.get("Content-Length", "")
     total = int(length) if length.isdigit() else None
     done, said_s = 0, time.monotonic()
-    say(f"fetching {shown}" + (f", {total >> 20} MiB" if total else ""))
+    say(f"fetching {name}" + (f", {total >> 20} MiB" if total else ""))
     for chunk in answer.iter_content(CHUNK_BYTES):
         writer(chunk)
         done += len(chunk)
         if done > DISK_MAX_BYTES:
-            raise InteropError(f"--image {shown} is larger than {DISK_MAX_BYTES >> 30} GiB")
+            raise InteropError(f"--image {name} is larger than {DISK_MAX_BYTES >> 30} GiB")
         if time.monotonic() - said_s > SAY_EVERY_S:
             said_s = time.monotonic()
             say(f"fetched {done >> 20} MiB" + (f" of {total >> 20}" if total else ""))
     if total is not None and done != total:
-        raise CloudError(f"--image {shown} broke off after {done} of {total} bytes", "try again")
+        raise CloudError(f"--image {name} broke off after {done} of {total} bytes", "try again")

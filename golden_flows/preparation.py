@@ -287,7 +287,7 @@ def _write_beginning(session: Session, asked: Asked, notes: Sequence[str]) -> No
             "golden-flows",
             f"--src={','.join(asked.src)}",
             f"--dst={','.join(asked.dst)}",
-            *([f"--image={asked.image.partition('?')[0]}"] if asked.image else []),
+            *([f"--image={own_image.shown(asked.image)}"] if asked.image else []),
             *([] if asked.shims else ["--no-shims"]),
             *(f"--i-own-this-cloud={name}" for name in asked.owned),
         ],

@@ -6,7 +6,7 @@ import gzip
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -34,11 +34,11 @@ def converted(folder: Path, driver: str, name: str, *options: str) -> Path:
     return path
 
 
-def take(path: Path | str, stated: str | None = None) -> OwnImage:
+def take(path: Path | str, stated: str | None = None, say: Callable[[str], None] = lambda text: None) -> OwnImage:
     folder = Path(path).parent if isinstance(path, Path) else None
     scratch = (folder or Path.cwd()) / "scratch"
     scratch.mkdir()
-    return fetch(str(path), stated, {"os_type": "linux"}, scratch, lambda text: None)
+    return fetch(str(path), stated, {"os_type": "linux"}, scratch, say)
 
 
 def test_a_raw_disk_is_used_where_it_lies(tmp_path: Path) -> None:
@@ -147,6 +147,10 @@ class _Server(SimpleHTTPRequestHandler):
         super().do_GET()
 
 
+def with_secrets(site: str) -> str:
+    return site.replace("://", "://anne:secret@")
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[str]:
     folder = tmp_path / "site"
@@ -162,14 +166,31 @@ def site(tmp_path: Path) -> Iterator[str]:
         thread.join()
 
 
-def test_a_url_is_fetched_and_its_query_stays_out_of_the_record(
+def test_a_url_s_secrets_stay_out_of_the_record_and_of_what_is_said(
     tmp_path: Path, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     converted(tmp_path / "site", "qcow2", "app.qcow2")
     monkeypatch.chdir(tmp_path)
-    own = take(f"{site}/app.qcow2?signature=secret")
+    said: list[str] = []
+    own = take(f"{with_secrets(site)}/app.qcow2?signature=secret", say=said.append)
     assert own.path.read_bytes() == DISK
     assert own.told == f"{site}/app.qcow2 (qcow2)"
+    assert [line.partition(",")[0] for line in said] == [
+        f"fetching {site}/app.qcow2",
+        f"converting {site}/app.qcow2 from qcow2 to RAW",
+    ]
+
+
+@pytest.mark.parametrize("stated", [None, "raw", "qcow2", "vhd"])
+@pytest.mark.parametrize("make", [_overlay, _gzip, _iso])
+def test_a_url_s_secrets_stay_out_of_refusals(
+    tmp_path: Path, site: str, monkeypatch: pytest.MonkeyPatch, make: object, stated: str | None
+) -> None:
+    name = make(tmp_path / "site").name  # type: ignore[operator]  # one of the makers above
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=f"{site}/{name}") as refused:
+        take(f"{with_secrets(site)}/{name}?signature=secret", stated)
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -180,8 +201,9 @@ def test_a_url_that_gives_no_image_leaves_nothing(
     tmp_path: Path, site: str, monkeypatch: pytest.MonkeyPatch, path: str, error: type[Exception], words: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(error, match=words):
-        take(f"{site}/{path}")
+    with pytest.raises(error, match=words) as refused:
+        take(f"{with_secrets(site)}/{path}?signature=secret")
+    assert "secret" not in str(refused.value)
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
