@@ -13,10 +13,8 @@ from golden_flows.model.second_instance import LaterBoot, SecondInstanceFacts
 def a_copy_has_an_identity_of_its_own(facts: Facts) -> Said:
     """SSH host key and machine-id of an instance booted from a snapshot differ from those of its origin."""
     seen = given(facts.second_instance)
-    if seen.no_snapshot:
-        return NotApplicable(
-            f"{facts.dst.cloud} makes no snapshot to boot a twin from: {shorten(seen.no_snapshot, 200)}"
-        )
+    if proof := _no_twin(facts, seen):
+        return proof
     if unseen := _unseen(seen, seen.twin, "the twin"):
         return unseen
     remedy = "agents make these anew for a new instance: serve a new uuid, and keep none of them in the image"
@@ -39,10 +37,8 @@ def a_copy_has_an_identity_of_its_own(facts: Facts) -> Said:
 def a_copy_runs_its_own_user_data(facts: Facts) -> Said:
     """What ran in the origin is remembered on the disk; the user data of a new instance runs all the same."""
     seen = given(facts.second_instance)
-    if seen.no_snapshot:
-        return NotApplicable(
-            f"{facts.dst.cloud} makes no snapshot to boot a twin from: {shorten(seen.no_snapshot, 200)}"
-        )
+    if proof := _no_twin(facts, seen):
+        return proof
     if not facts.dst.carries_user_data:
         return _carries_none(facts)
     twin = seen.twin
@@ -109,6 +105,14 @@ def user_data_runs_in_every_form(facts: Facts) -> Said:
             remedy = "an agent must say that it could not run a script"
             findings.append(Finding("a part with CR LF in its #! line", "reported", "nothing is said of it", remedy))
     return verdict(findings, unseen)
+
+
+def _no_twin(facts: Facts, seen: SecondInstanceFacts) -> NotApplicable | None:
+    if seen.no_snapshot:
+        return NotApplicable(
+            f"{facts.dst.cloud} makes no snapshot to boot a twin from: {shorten(seen.no_snapshot, 200)}"
+        )
+    return None
 
 
 def _no_rebuild(facts: Facts, seen: SecondInstanceFacts) -> NotApplicable | None:
