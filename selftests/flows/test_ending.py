@@ -22,7 +22,7 @@ from golden_flows.journal import Journal
 from golden_flows.ledger import Ledger, read_ledger
 from golden_flows.workspace import scratch_root
 
-pytestmark = pytest.mark.qemu
+pytestmark = [pytest.mark.qemu, pytest.mark.usefixtures("heeded_signals")]
 
 PROGRAM = (sys.executable, "-c", "from interop_tests.cli import main; main()")
 GONE_S = 15.0

@@ -36,11 +36,22 @@ def test_outside_the_main_thread_it_changes_nothing() -> None:
     assert seen == [before]
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_sigterm_and_hangup_end_a_run_like_ctrl_c(name: str) -> None:
+def after(name: str, *, ignored: str = "") -> str:
+    """What a run prints that gets the signal, started with another ignored."""
+    before = f"signal.signal(signal.{ignored}, signal.SIG_IGN)\n" if ignored else ""
     code = (
-        "import signal\nfrom golden_flows.interrupts import end_on_signals\nend_on_signals()\n"
+        f"import signal\n{before}from golden_flows.interrupts import end_on_signals\nend_on_signals()\n"
         f"try:\n signal.raise_signal(signal.{name})\nexcept KeyboardInterrupt:\n print('interrupted')"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout == "interrupted\n"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout
+
+
+@pytest.mark.usefixtures("heeded_signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_sigterm_and_hangup_end_a_run_like_ctrl_c(name: str) -> None:
+    assert after(name) == "interrupted\n"
+
+
+def test_what_nohup_ignores_stays_ignored() -> None:
+    assert after("SIGHUP", ignored="SIGHUP") == ""
+    assert after("SIGTERM", ignored="SIGHUP") == "interrupted\n"
