@@ -137,14 +137,18 @@ class PointRows:
     @property
     def words(self) -> str:
         """``works``, ``works with shim NAME``, ``does not work``, ``not judged``."""
-        shims = sorted(
-            {flag.removeprefix("shim=") for one in self.checks for flag in one.result.flags if "shim=" in flag}
-        )
+        by = ", ".join(shims(one.result for one in self.checks))
         if self.outcome is Outcome.PASS:
-            return f"works with shim {', '.join(shims)}" if shims else "works"
+            return f"works with shim {by}" if by else "works"
         if self.outcome is Outcome.NOT_APPLICABLE:
             return "not applicable"
         return "does not work" if self.outcome is Outcome.FAIL else "not judged"
+
+
+def shims(results: Iterable[Result]) -> tuple[str, ...]:
+    """Names of the shims to which these results owe a pass, each once."""
+    flags = {flag for one in results for flag in one.flags}
+    return tuple(sorted(flag.removeprefix("shim=") for flag in flags if flag.startswith("shim=")))
 
 
 def points(run: Run, cell: Cell) -> tuple[PointRows, ...]:
@@ -203,10 +207,10 @@ def summary(outcomes: Iterable[Outcome]) -> str:
 
 def judge(run: Run, cell: Cell) -> Judgement:
     """The verdict on a pair. A defect that was proved stays proved; everything else needs a run that ended well."""
-    verdict = run.verdict(cell)
+    verdict = run.verdicts[cell.pair]
     if verdict is Outcome.FAIL:
         return Judgement.NOT_COMPATIBLE
-    all_passed = all(run.verdict(one) is Outcome.PASS for one in run.cells)
+    all_passed = all(one is Outcome.PASS for one in run.verdicts.values())
     doubted = run.ended_at is None or (all_passed and run.exit_code is not ExitCode.CERTIFIED)
     return Judgement.COMPATIBLE if verdict is Outcome.PASS and not doubted else Judgement.UNJUDGED
 

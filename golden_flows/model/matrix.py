@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.evidence import Evidence
@@ -90,7 +91,12 @@ class Run:
     def verdict(self, cell: Cell) -> Outcome:
         return worst(self.outcomes(cell))
 
-    @property
+    @cached_property
+    def verdicts(self) -> Mapping[Pair, Outcome]:
+        """Of every cell; worked out once, as each cell's judgement asks for all of them."""
+        return {one.pair: self.verdict(one) for one in self.cells}
+
+    @cached_property
     def exit_code(self) -> ExitCode:
         """What CI gets. A run without an end, or without cells, is incomplete whatever its checks say.
 

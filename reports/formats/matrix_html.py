@@ -17,6 +17,7 @@ from golden_flows.model.guideline import Level
 from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import Outcome
 from reports.atomic import put_text
+from reports.grid import grid, is_grid, troubles
 from reports.kept import Kept, read_kept
 from reports.rows import (
     EXIT_MEANINGS,
@@ -74,11 +75,17 @@ def page(run: Run, kept: dict[str, Kept]) -> str:
     )
     templates.filters["duration"] = duration
     columns = [_column(run, cell) for cell in run.cells]
+    overview = grid(run) if is_grid(run) else None
     return templates.get_template("matrix.html.j2").render(
         run=run,
         columns=columns,
         faults=list(dict.fromkeys(fault for one in columns for fault in one.faults)),
         longest_s=max((one.seconds for one in columns), default=0.0) or 1.0,
+        grid=overview,
+        squares=list(overview.squares.values()) if overview else [],
+        grid_has_shims=overview is not None and any(one.shims for one in overview.squares.values()),
+        judgements={one: n for one in Judgement if (n := sum(column.judgement is one for column in columns))},
+        troubles=troubles(run, overview) if overview else (),
         kept=kept,
         script_hash=_hash(templates, "matrix.js"),
         exit_meaning=EXIT_MEANINGS[run.exit_code],

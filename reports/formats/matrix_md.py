@@ -11,6 +11,7 @@ from golden_flows.model.guideline import Level
 from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import Outcome
 from reports.atomic import put_text
+from reports.grid import grid, is_grid, places, troubles
 from reports.kept import Kept, read_kept
 from reports.rows import (
     EXIT_MEANINGS,
@@ -61,18 +62,48 @@ def _in_table(text: str) -> str:
 def _lines(run: Run, kept: Mapping[str, Kept]) -> Iterator[str]:
     yield "# Compatibility matrix"
     yield ""
-    for cell in run.cells:
-        yield from _verdict(run, cell)
-    if not run.cells:
-        yield "**Nothing was judged:** the run has no pairs of clouds."
-    yield ""
-    yield from _facts(run)
-    yield from _table(run)
-    for cell in run.cells:
-        yield from _details(run, cell)
-        yield from _shown(run, cell, kept)
+    if is_grid(run):
+        yield from _grid(run)
+        yield from _facts(run)
+    else:
+        for cell in run.cells:
+            yield from _verdict(run, cell)
+        if not run.cells:
+            yield "**Nothing was judged:** the run has no pairs of clouds."
+        yield ""
+        yield from _facts(run)
+        yield from _table(run)
+        for cell in run.cells:
+            yield from _details(run, cell)
+            yield from _shown(run, cell, kept)
     yield ""
     yield "Symbols: " + " · ".join(f"{SYMBOLS[one]} {WORDS[one]}: {MEANINGS[one]}" for one in Outcome) + "."
+
+
+def _grid(run: Run) -> Iterator[str]:
+    """All pairs at a glance, and what went wrong where; the checks of each pair are in ``matrix.html``."""
+    overview = grid(run)
+    faults = dict.fromkeys(fault for cell in run.cells for fault in active_faults(cell))
+    if faults:
+        yield f"> **Active faults:** {', '.join(code(one) for one in faults)}. These clouds were told to misbehave."
+        yield ""
+    yield f"{len(run.cells)} pairs, from the cloud at the left to the cloud above. The checks of each: `matrix.html`."
+    yield ""
+    yield f"| | {' | '.join(prose(one) for one in overview.destinations)} |"
+    yield f"|---|{'---|' * len(overview.destinations)}"
+    for source in overview.sources:
+        squares = (f"{one.judgement.symbol} {prose(one.words)}" if one else "" for one in overview.row(source))
+        yield f"| **{prose(source)}** | {' | '.join(squares)} |"
+    yield ""
+    yield "## What is not a pass, and where"
+    yield ""
+    for one in (found := troubles(run, overview)):
+        yield f"- {SYMBOLS[one.outcome]} **{one.name}** {prose(one.title)}: **{WORDS[one.outcome]}**"
+        yield f"  - {prose(places(one, overview))}"
+        yield f"  - {prose(one.said)}"
+    if not found:
+        yield "Nothing: every check of every pair passed, or was proved not applicable."
+    yield ""
 
 
 def _verdict(run: Run, cell: Cell) -> Iterator[str]:

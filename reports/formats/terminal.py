@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -16,6 +17,7 @@ from golden_flows.model.guideline import Level
 from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import ExitCode, Outcome
 from reports.atomic import put_text
+from reports.grid import Grid, Square, Trouble, grid, is_grid, places, troubles
 from reports.printable import printable
 from reports.rows import (
     EXIT_MEANINGS,
@@ -72,10 +74,13 @@ def write(run: Run, folder: Path) -> Path:
 def render(run: Run, console: Console, reports: Mapping[str, Path] | None = None) -> None:
     """Print the matrix, everything that is not a pass, the verdicts, and where the reports are."""
     page = _Page(console)
-    for cell in run.cells:
-        page.matrix(run, cell)
-    for cell in run.cells:
-        page.trouble(run, cell)
+    if is_grid(run):
+        page.grid(run)
+    else:
+        for cell in run.cells:
+            page.matrix(run, cell)
+        for cell in run.cells:
+            page.trouble(run, cell)
     page.verdicts(run)
     for path in (reports or {}).values():
         page.line(("  ", ""), (str(path), "cyan"))
@@ -160,6 +165,38 @@ class _Page:
             Text(text.plain.replace(" ", "\N{NO-BREAK SPACE}"), text.style, spans=text.spans) if self.unicode else text
         )
 
+    def grid(self, run: Run) -> None:
+        """All pairs at a glance, and what went wrong where: so many matrices nobody reads in a terminal."""
+        overview = grid(run)
+        self.line()
+        self.line((f"{len(run.cells)} pairs: from the cloud at the left to the numbered one", "bold"))
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+        table.add_column(no_wrap=True)
+        for number, _ in enumerate(overview.destinations, 1):
+            table.add_column(str(number), justify="right", no_wrap=True)
+        for source in overview.sources:
+            table.add_row(self.text((source, "")), *(self._square(one) for one in overview.row(source)))
+        self.console.print(table, highlight=False)
+        for number, name in enumerate(overview.destinations, 1):
+            self.line((f"{number:>3} ", "dim"), (f"to {name}", ""))
+        if any(one.shims for one in overview.squares.values()):
+            self.line(("  s with a shim of ours, which supplies what a cloud of that pair lacks", "dim"))
+        for trouble in troubles(run, overview):
+            self._trouble_of_many(trouble, overview)
+
+    def _square(self, square: Square | None) -> Text:
+        if square is None:
+            return Text("")
+        return self.text((f"{square.judgement.symbol}{'s' if square.shims else ''}", _JUDGED[square.judgement]))
+
+    def _trouble_of_many(self, trouble: Trouble, overview: Grid) -> None:
+        style = _STYLES[trouble.outcome]
+        self.line()
+        head = f"{SYMBOLS[trouble.outcome]} {trouble.name} {WORDS[trouble.outcome]}"
+        self.line((head, style), (f"  {trouble.title}", ""))
+        self.line((places(trouble, overview), ""), indent=6)
+        self.line((trouble.said, "dim"), indent=6)
+
     def trouble(self, run: Run, cell: Cell) -> None:
         rows = [row for _, row in check_rows(run, cell) if row.result.outcome is not Outcome.PASS]
         wrong = stage_troubles(cell)
@@ -199,12 +236,16 @@ class _Page:
         self.line()
         for note in run.notes:
             self.line((f"note: {note}", "dim"))
-        for cell in run.cells:
+        for cell in () if is_grid(run) else run.cells:
             judged = judge(run, cell)
             self.line(
                 (f"{judged.symbol} {cell.pair}: {judged.value}", _JUDGED[judged]),
                 (f"  required: {summary(run.outcomes(cell))}", "dim"),
             )
+        if is_grid(run):
+            counted = Counter(judge(run, cell) for cell in run.cells)
+            parts = [(f"{one.symbol} {counted[one]} {one.value}  ", _JUDGED[one]) for one in Judgement if counted[one]]
+            self.line(*parts, ("the checks of each pair: matrix.html", "dim"))
         code = run.exit_code
         style = {ExitCode.CERTIFIED: "bold green", ExitCode.NONCONFORMANCE: "bold red"}.get(code, "bold yellow")
         self.line((f"exit code {code.value}: {EXIT_MEANINGS[code]}", style))

@@ -211,3 +211,19 @@ def hostile(journal: JournalBuilder) -> Path:
     journal.result("N2-1", "fail", findings=[dict.fromkeys(("subject", "expected", "actual", "remedy"), HOSTILE)])
     journal.result("PV-1", "broken", reason=HOSTILE, flags=[HOSTILE])
     return journal.end(1).folder
+
+
+@pytest.fixture
+def crowd(journal: JournalBuilder) -> Path:
+    """Two sources, three destinations, one pair not asked for: N2-1 fails to ``c``, ``b`` → ``c`` never ended its boot,
+    ``b`` → ``a`` owes its export to a shim. What failed speaks hostile words."""
+    journal.start(("a", "a"), ("a", "b"), ("a", "c"), ("b", "a"), ("b", "c"))
+    for src, dst in (("a", "a"), ("a", "b")):
+        journal.all_pass(src=src, dst=dst)
+    journal.all_pass(src="b", dst="a", but=("EX-1",)).result("EX-1", src="b", dst="a", flags=["shim=qcow2-to-raw"])
+    wrong = [finding(actual=HOSTILE)]
+    journal.all_pass(src="a", dst="c", but=("N2-1",)).result("N2-1", "fail", src="a", dst="c", findings=wrong)
+    journal.stage(Stage.BOOT, "broken", src="b", dst="c", detail=HOSTILE)
+    journal.result("N2-1", "fail", src="b", dst="c", findings=wrong)
+    journal.result("AP-1", "blocked", src="b", dst="c", blocked_by="boot")
+    return journal.end(1).folder

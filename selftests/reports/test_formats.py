@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from selftests.reports.conftest import JournalBuilder
 
 Load = Callable[[str], Guideline]
-RUNS = ("healthy", "failing", "killed", "hostile")
+RUNS = ("healthy", "failing", "killed", "hostile", "crowd")
 
 
 @pytest.fixture(params=RUNS)
@@ -151,9 +151,13 @@ class _Elements(HTMLParser):
         self.seen.append((tag, dict(attrs)))
 
 
+@pytest.mark.parametrize("run", ["hostile", "crowd"])
 @pytest.mark.parametrize("name", ["matrix.html", "matrix.md"])
-def test_nothing_that_a_guest_says_becomes_markup(name: str, hostile: Path, load: Load) -> None:
-    page = formats()[name].write(read_run(hostile, load=load), hostile).read_text("utf-8")
+def test_nothing_that_a_guest_says_becomes_markup(
+    name: str, run: str, load: Load, request: pytest.FixtureRequest
+) -> None:
+    folder: Path = request.getfixturevalue(run)
+    page = formats()[name].write(read_run(folder, load=load), folder).read_text("utf-8")
     text = page if name == "matrix.html" else re.sub(r"(`+).*?\1", "", page)  # code spans are inert
     elements = _Elements(text)
     assert "img" not in {tag for tag, _ in elements.seen}

@@ -1,0 +1,165 @@
+"""Every pair of a run at a glance: sources down, destinations across; and where each check was not a pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from urllib.parse import quote
+
+from golden_flows.model.guideline import Level
+from golden_flows.model.matrix import Cell, Run
+from golden_flows.model.outcome import Outcome
+from reports.rows import Judgement, check_rows, judge, shims, stage_troubles
+
+FEW = 3
+"""So many pairs stand side by side in one table; more are shown as a grid, and each on its own."""
+
+_NAMED = 3
+"""So many checks are named in a square of the grid; of more, the number is."""
+
+_PLACES = 8
+"""So many pairs are named for one trouble."""
+
+
+@dataclass(frozen=True)
+class Square:
+    """One pair in the grid."""
+
+    cell: Cell
+    judgement: Judgement
+    shims: tuple[str, ...]
+    failed: tuple[str, ...]
+    """Required checks that failed."""
+    unjudged: tuple[str, ...]
+    """Required checks of which nothing was found out: broken, blocked, not run."""
+
+    @property
+    def words(self) -> str:
+        """``compatible``, ``with shim qcow2-to-raw``, ``fail: N2-1 MD-3``, ``62 not judged``."""
+        if self.judgement is Judgement.NOT_COMPATIBLE:
+            return f"fail: {_named(self.failed)}"
+        if self.judgement is Judgement.COMPATIBLE:
+            return f"with shim {', '.join(self.shims)}" if self.shims else self.judgement.value
+        return f"not judged: {_named(self.unjudged)}" if self.unjudged else self.judgement.value
+
+    @property
+    def anchor(self) -> str:
+        """Of this pair's own part of the page; the same in every run."""
+        return f"{quote(self.cell.pair.src, safe='')}/{quote(self.cell.pair.dst, safe='')}"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """N sources × M destinations; a pair that was not asked for has no square."""
+
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
+    squares: dict[tuple[str, str], Square]
+
+    def row(self, source: str) -> tuple[Square | None, ...]:
+        return tuple(self.squares.get((source, one)) for one in self.destinations)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One check, or stage, that ended alike in these pairs, and not well."""
+
+    name: str
+    """``N2-1``, ``stage boot``."""
+    title: str
+    outcome: Outcome
+    squares: tuple[Square, ...]
+    said: str
+    """What was found in the first of them."""
+
+
+def is_grid(run: Run) -> bool:
+    """Whether the run has too many pairs to stand side by side."""
+    return len(run.cells) > FEW
+
+
+def grid(run: Run) -> Grid:
+    squares = {(cell.pair.src, cell.pair.dst): _square(run, cell) for cell in run.cells}
+    return Grid(
+        tuple(dict.fromkeys(src for src, _ in squares)), tuple(dict.fromkeys(dst for _, dst in squares)), squares
+    )
+
+
+def troubles(run: Run, of: Grid) -> tuple[Trouble, ...]:
+    """What went wrong, and in which pairs; worst first, in the guideline's order.
+
+    Stages that went wrong themselves are among them; checks that were only blocked by one are not.
+    """
+    found: dict[tuple[str, str, Outcome], list[tuple[Square, str]]] = {}
+    for square in of.squares.values():
+        for name, title, outcome, said in _not_well(run, square.cell):
+            found.setdefault((name, title, outcome), []).append((square, said))
+    ids = [one.id for one in run.guideline.requirements]
+    order = [name for name, _, _ in found]
+    every = [
+        Trouble(name, title, outcome, tuple(square for square, _ in where), where[0][1])
+        for (name, title, outcome), where in sorted(
+            found.items(),
+            key=lambda one: (
+                _WORST_FIRST.index(one[0][2]),
+                ids.index(one[0][0]) if one[0][0] in ids else -1,
+                order.index(one[0][0]),
+            ),
+        )
+    ]
+    return tuple(_together(list(group)) for _, group in groupby(every, key=_sameness))
+
+
+def _sameness(one: Trouble) -> object:
+    """Equal for neighbours that can share one explanation."""
+    return (one.outcome, one.squares, one.said) if one.said and one.outcome is not Outcome.FAIL else one.name
+
+
+def _together(alike: Sequence[Trouble]) -> Trouble:
+    """What a dead cloud leaves unjudged is said once, not seventy times."""
+    if len(alike) == 1:
+        return alike[0]
+    return replace(alike[0], name=f"{len(alike)} checks", title=" ".join(one.name for one in alike))
+
+
+def places(trouble: Trouble, of: Grid) -> str:
+    """Where a trouble is, in few words: ``every pair``, ``private → all``, ``all → vmdk``, or the pairs themselves."""
+    there = [(one.cell.pair.src, one.cell.pair.dst) for one in trouble.squares]
+    if set(there) == set(of.squares):
+        return "every pair"
+    for at, words in ((0, "{} → every destination"), (1, "every source → {}")):
+        names = tuple(dict.fromkeys(one[at] for one in there))
+        if set(there) == {pair for pair in of.squares if pair[at] in names} and len(there) > len(names):
+            return words.format(", ".join(names))
+    named = ", ".join(str(one.cell.pair) for one in trouble.squares[:_PLACES])
+    more = len(trouble.squares) - _PLACES
+    return f"{named} and {more} pairs more" if more > 0 else named
+
+
+_WORST_FIRST = (Outcome.FAIL, Outcome.BROKEN, Outcome.NOT_RUN)
+
+
+def _not_well(run: Run, cell: Cell) -> Iterator[tuple[str, str, Outcome, str]]:
+    for stage in stage_troubles(cell):
+        yield f"stage {stage.stage.title}", "", stage.outcome, stage.detail
+    for _, row in check_rows(run, cell):
+        if row.result.outcome in _WORST_FIRST:
+            weight = "" if row.requirement.level is Level.REQUIRED else f" ({row.requirement.level.value})"
+            said = str(row.result.findings[0]) if row.result.findings else row.reason
+            yield row.requirement.id, f"{row.requirement.title}{weight}", row.result.outcome, said
+
+
+def _square(run: Run, cell: Cell) -> Square:
+    required = [row for _, row in check_rows(run, cell) if row.requirement.level is Level.REQUIRED]
+    failed = tuple(row.requirement.id for row in required if row.result.outcome is Outcome.FAIL)
+    unjudged = tuple(
+        row.requirement.id
+        for row in required
+        if row.result.outcome is not Outcome.FAIL and not row.result.outcome.certifies
+    )
+    return Square(cell, judge(run, cell), shims(cell.results.values()), failed, unjudged)
+
+
+def _named(checks: Sequence[str]) -> str:
+    return " ".join(checks) if len(checks) <= _NAMED else f"{' '.join(checks[: _NAMED - 1])} and {len(checks) - 2} more"
