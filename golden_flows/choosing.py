@@ -108,7 +108,9 @@ def _fitting(offers: Mapping[str, Offer], budget_mib: int) -> _Everything:
     fitting, notes = [], []
     for one in offers.values():
         _require_readable(one)
-        if one.memory_mib <= budget_mib:
+        if one.not_in_all:
+            notes.append(f"{one.name} is left out: {one.not_in_all}; name it to have it: all,{one.name}")
+        elif one.memory_mib <= budget_mib:
             fitting.append(one.name)
         else:
             notes.append(

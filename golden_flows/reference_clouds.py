@@ -43,6 +43,8 @@ class Offer:
     """How many guests it runs at once."""
     smaller: str = ""
     """What to take instead where it does not fit; may be empty."""
+    not_in_all: str = ""
+    """Why ``all`` does not mean it; empty where it does."""
     networks: tuple[Mapping[str, Any], ...] = ()
     """``{name, dhcp, cidr, mtu}`` each."""
     interop: Mapping[str, Any] = field(default_factory=dict)
@@ -73,6 +75,7 @@ def _offer(listed: Mapping[str, Any]) -> Offer:
         guest_mib=int(listed["guest_mib"]),
         guests_max=int(listed["guests_max"]),
         smaller=listed["smaller"],
+        not_in_all=listed["not_in_all"],
         networks=tuple(listed["networks"]),
         interop=listed["interop"],
     )
