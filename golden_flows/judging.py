@@ -25,6 +25,7 @@ FACTS_OF: Final = {
     "ipv6": Stage.AUTH,
     "account": Stage.AUTH,
     "metadata_seen": Stage.AUTH,
+    "network_seen": Stage.AUTH,
     "user_data": Stage.USER_DATA,
     "hotplug": Stage.USER_DATA,
     "limits": Stage.USER_DATA,
@@ -35,7 +36,7 @@ FACTS_OF: Final = {
 }
 """Which stage reads each field of ``Facts``."""
 
-READ_INSIDE: Final = frozenset({"files", "ipv6", "metadata_seen"})
+READ_INSIDE: Final = frozenset({"files", "ipv6", "metadata_seen", "network_seen"})
 """Fields that are read by logging in, and None where nobody could."""
 
 

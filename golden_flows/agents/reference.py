@@ -285,6 +285,8 @@ def _lease(one: Fields) -> DhcpLease:
         classless_routes=one.each(
             "classless_routes", lambda route: (route.text("destination"), route.text("gateway", ""))
         ),
+        ntp=one.texts("ntp"),
+        search=one.texts("search"),
     )
 
 

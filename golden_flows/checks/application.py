@@ -5,7 +5,7 @@ from __future__ import annotations
 from golden_flows.errors import shorten
 from golden_flows.model.check import check, given, unseen_inside
 from golden_flows.model.facts import Facts
-from golden_flows.model.finding import Finding, NotObserved, Said
+from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 
 
 @check("AP-1", needs=("boot", "application"))
@@ -45,6 +45,46 @@ def unopened_port_is_closed(facts: Facts) -> Said:
     subject = f"port {seen.closed_port} of {seen.address}, opened by no security group"
     remedy = "check that the firewall driver runs and port security is on"
     return (Finding(subject, "closed from outside", "open", remedy),)
+
+
+@check("AP-3", needs=("application",))
+def large_bodies_pass_both_ways(facts: Facts) -> Said:
+    """Sixteen MiB come and ten go, whole: what stalls after the first packets is lost to a path that is too narrow."""
+    seen = given(facts.application)
+    if seen.status is None or seen.nonce_found != seen.nonce_expected:
+        return NotApplicable(f"it is not Anne's app of this launch that answers at {seen.address} (see AP-1)")
+    remedy = "look for a path with a smaller MTU than the network tells, and let ICMP 'fragmentation needed' through"
+    findings: list[Finding] = []
+    # What the app has on its disk is AP-5's: here it is held against what came of it, where that is known.
+    came, on_disk = seen.payload_served_sha256, seen.payload_guest_sha256 or seen.payload_served_sha256
+    if seen.payload_error or came is None or came not in (on_disk, seen.payload_expected_sha256):
+        actual = shorten(seen.payload_error or came or "no answer", 160)
+        findings.append(Finding(f"payload from {seen.address}", "all of it, as the guest has it", actual, remedy))
+    if seen.sent_error or seen.sent_found_sha256 != seen.sent_sha256:
+        actual = shorten(seen.sent_error or seen.sent_found_sha256 or "no answer", 160)
+        findings.append(Finding(f"sha256 of the body to {seen.address}", seen.sent_sha256, actual, remedy))
+    return tuple(findings)
+
+
+@check("AP-4", needs=("boot", "power", "user_data", "application"))
+def application_is_back_after_a_stop_and_a_start(facts: Facts) -> Said:
+    """The app that answered before answers again, and the primary port has the address that it had."""
+    boot, power, seen = given(facts.boot), given(facts.power), given(facts.application)
+    if given(facts.user_data).after_reboot is None or not power.ports or not boot.ports:
+        return NotObserved("the guest was not seen again after its stop and start (see UD-3)")
+    findings = []
+    if power.app_before and seen.status is None:
+        remedy = "start the service at every boot, not by user data; and see where its address has gone"
+        findings.append(Finding(f"application at {seen.address} after a stop and a start", "an answer", "none", remedy))
+    before, after = boot.ports[0], power.ports[0]
+    if before.fixed_ip != after.fixed_ip:
+        remedy = "keep a port's address for as long as its server lives, running or not"
+        findings.append(
+            Finding(f"address of the port on {before.network}", f"{before.fixed_ip}", f"{after.fixed_ip}", remedy)
+        )
+    if not findings and not power.app_before:
+        return NotApplicable(f"no application answered at {seen.address} before either (see AP-1)")
+    return tuple(findings)
 
 
 @check("AP-5", needs=("application",))

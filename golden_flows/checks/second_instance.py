@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from golden_flows.errors import shorten
-from golden_flows.model.check import check, given, verdict
+from golden_flows.model.check import check, given, unseen_inside, verdict
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
+from golden_flows.model.network_data import bare_ip
 from golden_flows.model.second_instance import LaterBoot, SecondInstanceFacts
 
 
@@ -31,6 +32,34 @@ def a_copy_has_an_identity_of_its_own(facts: Facts) -> Said:
         elif first and first == twin:
             findings.append(Finding(f"{what} of the twin", "another than its origin's", shorten(first, 60), remedy))
     return verdict(findings, missing)
+
+
+@check("N1-5", needs=("boot", "second_instance"))
+def a_neighbour_sees_the_fixed_address(facts: Facts) -> Said:
+    """What the server sends to another on its network comes from the fixed address of its port.
+
+    A stale address is dropped by the next anti-spoofing filter, so that nothing answers.
+    """
+    seen = given(facts.second_instance)
+    if proof := _no_twin(facts, seen):
+        return proof
+    if unseen := _unseen(seen, seen.twin, "the twin"):
+        return unseen
+    one = seen.neighbour
+    if one is None or one.error:
+        return unseen_inside(facts, one.error if one else "the first instance could not ask its twin")
+    if _address(one.seen_as) == _address(one.own):
+        return ()
+    if one.seen_as is None and (seen.twin is None or seen.twin.nonce_found is None):
+        return NotObserved(f"the twin's app answers nobody at {one.peer}, from outside neither (see AP-1)")
+    remedy = "look for a static address of another cloud in the guest (ip addr, ip route), and for NAT on the network"
+    actual = "no answer" if one.seen_as is None else shorten(one.seen_as, 60)
+    return (Finding(f"address by which {one.peer} knows this server", one.own, actual, remedy),)
+
+
+def _address(text: str | None) -> str | None:
+    """In canonical spelling; a server that listens on both families knows IPv4 as ``::ffff:10.0.0.5``."""
+    return bare_ip(text.lower().removeprefix("::ffff:")) if text else None
 
 
 @check("UD-4", needs=("second_instance",))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +19,18 @@ from golden_flows.clouds import disk_image, mover
 from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.size_probe import probe_size
 from golden_flows.errors import GuestError, InteropError, WaitTimeout
-from golden_flows.flows import account, devices, files, home, ipv6, limits, metadata_inside, twin, ways_in
+from golden_flows.flows import (
+    account,
+    devices,
+    files,
+    home,
+    ipv6,
+    limits,
+    metadata_inside,
+    network_inside,
+    twin,
+    ways_in,
+)
 from golden_flows.flows.golden_flow import StageFunction, StageStopped
 from golden_flows.flows.home import SourceImage
 from golden_flows.flows.hotplug import as_json, plug_and_unplug
@@ -30,17 +42,28 @@ from golden_flows.flows.setting import (
     CLEANUP_TIMEOUT_S,
     LIMITS_TIMEOUT_S,
     SHELL_TIMEOUT_S,
+    STALLED_S,
     TRANSFER_TIMEOUT_S,
     Setting,
     request,
 )
 from golden_flows.flows.shared_source import SourceShelf
-from golden_flows.flows.story import APP_PORT, CLOSED_PORT, METADATA, PAYLOAD_PATH, UserData, user_data_abroad
-from golden_flows.guests.ssh import KeyPair, generate_key
-from golden_flows.guests.tcp import HttpAnswer, http_get, probe_port, url_of
+from golden_flows.flows.story import (
+    APP_PORT,
+    CLOSED_PORT,
+    METADATA,
+    PAYLOAD_PATH,
+    UPLOAD,
+    UPLOAD_BYTES,
+    UserData,
+    user_data_abroad,
+)
+from golden_flows.guests.ssh import GuestShell, KeyPair, generate_key
+from golden_flows.guests.tcp import HttpAnswer, http_get, http_post, probe_port, url_of
 from golden_flows.model import vhd
 from golden_flows.model.account import AccountFacts
 from golden_flows.model.cloud import TRAVELLING_PROPERTIES, Pair
+from golden_flows.model.ec2 import only_ec2
 from golden_flows.model.facts import (
     ApplicationFacts,
     AuthFacts,
@@ -52,7 +75,9 @@ from golden_flows.model.facts import (
     LifecycleFacts,
     UserDataFacts,
 )
+from golden_flows.model.network_data import bare_ip
 from golden_flows.model.network_schema import opinion
+from golden_flows.model.network_seen import NetworkSeen
 from golden_flows.model.stage import Stage
 from golden_flows.waiting import Deadline, wait_for
 
@@ -216,8 +241,14 @@ class Anne:
         self._record.stage = Stage.SECONDARY_NIC
         boot = self._booted()
         for port in boot.ports[1:]:
-            if boot.report and boot.report.link(port.mac) is None:
+            if boot.report is None:
+                return
+            link = boot.report.link(port.mac)
+            if link is None:
                 raise StageStopped(f"the guest has no NIC for port {port.mac} on {port.network}")
+            told_of = not only_ec2(boot.report, self.facts.dst.channels)
+            if told_of and port.fixed_ip and bare_ip(port.fixed_ip) not in map(bare_ip, link.addresses):
+                raise StageStopped(f"{link.name}, the NIC of port {port.mac} on {port.network}, lacks its address")
 
     def pv_drivers(self) -> None:
         """Paravirtual drivers: devices before and after, as the agent saw them, of both boots where there were two."""
@@ -233,7 +264,7 @@ class Anne:
         self._record.say("logging in")
         posted = account.receive_password(guest, self._at.journal)
         attempts = ways_in.try_all_ways(guest, self._source.account.password)
-        change, system_files, late, metadata_seen = None, GuestFiles(), None, None
+        change, system_files, late, metadata_seen, network_seen = None, GuestFiles(), None, None, None
         six = ipv6.nothing(self._booted().ports)
         inside = AccountFacts(owner_fingerprint=self._source.account.owner_fingerprint, posted=posted)
         stranger = account.another_host(self._booted().report, attempts)
@@ -251,9 +282,11 @@ class Anne:
                 metadata_seen = metadata_inside.look(
                     shell, guest.cloud, self._booted(), self._record, METADATA, owned=owned
                 )
+                network_seen = self._try_network(shell)
         self.facts = replace(
             self.facts,
             metadata_seen=metadata_seen,
+            network_seen=network_seen,
             auth=AuthFacts(
                 asked=guest.login.asked,
                 attempts=attempts,
@@ -271,6 +304,13 @@ class Anne:
             reasons = "; ".join(f"{one.method}: {one.error or 'refused'}" for one in attempts[: len(guest.login.asked)])
             raise StageStopped(f"no way to log in ({reasons})")
 
+    def _try_network(self, shell: GuestShell) -> NetworkSeen:
+        self._record.say("trying the network from inside")
+        at_home = self.facts.source_boot.ports if self.facts.source_boot else ()
+        seen = network_inside.look(shell, self._booted(), at_home)
+        self._record.keep("network.inside.json", network_inside.as_json(seen), "probe in the guest", "application/json")
+        return seen
+
     def user_data(self) -> None:
         """A further NIC comes and goes. Then: user data ran once; a stop and a start do not run it again."""
         self._record.stage = Stage.USER_DATA
@@ -281,14 +321,18 @@ class Anne:
             self._record.keep("further-nic.json", as_json(hotplug), "Compute API, guest over SSH", "application/json")
         self._record.say("stopping and starting")
         after, error = None, ""
+        app = http_get(url_of(guest.address, APP_PORT, "nonce"), guest.cloud.profile.access)
         known = {one.boot_id for one in (boot.report, boot.earlier) if one is not None}
         try:
-            power = stop_and_start(guest.cloud, guest.server_id)
+            power = replace(stop_and_start(guest.cloud, guest.server_id), app_before=app.status == 200)
             self.facts = replace(self.facts, power=power)
             if power.refused or power.seconds_to_shutoff is not None:
                 deadline = Deadline.after(guest.profile.boot_timeout_s)
                 again = guest.testimony(boot, deadline, not_boot_ids=known)
                 after = again.report
+                networks = guest.cloud.find_networks(guest.cloud.profile.networks)
+                power = replace(power, ports=guest.cloud.list_ports(guest.server_id, networks))
+                self.facts = replace(self.facts, power=power)
                 name = f"{guest.cloud.name}.anne.after-reboot.console.log"
                 self._record.keep(name, again.console, f"{guest.cloud.name} os-getConsoleOutput")
             error = "" if after else "the guest did not report again after a stop and a start"
@@ -321,7 +365,8 @@ class Anne:
         with ThreadPoolExecutor(1) as beside:  # a port that swallows what comes to it costs the whole timeout
             closed_port = beside.submit(probe_port, guest.address, CLOSED_PORT, access)
             answer = self._ask_app(url_of(guest.address, APP_PORT, "nonce"), access)
-            payload = http_get(url_of(guest.address, APP_PORT, "payload"), access, timeout_s=60.0)
+            payload = http_get(url_of(guest.address, APP_PORT, "payload"), access, timeout_s=60.0, stalled_s=STALLED_S)
+            sent, received = self._upload(url_of(guest.address, APP_PORT, UPLOAD), access)
             in_guest, listening, kernel_log = self._look_inside()
         if kernel_log:
             self._record.keep("kernel.file-systems.txt", "\n".join(kernel_log.lines), "dmesg in the guest")
@@ -341,6 +386,10 @@ class Anne:
                 closed_port_listening=listening,
                 kernel_log=kernel_log,
                 error=answer.error or payload.error,
+                payload_error=payload.error,
+                sent_sha256=sent,
+                sent_found_sha256=received.body[:64].decode("ascii", "replace") if received.status == 200 else None,
+                sent_error=received.error or (f"HTTP {received.status}" if received.status != 200 else ""),
             ),
         )
 
@@ -356,6 +405,11 @@ class Anne:
             )
         except WaitTimeout:
             return http_get(url, access)
+
+    def _upload(self, url: str, access: str | None) -> tuple[str, HttpAnswer]:
+        """Random bytes, their sha256, and what the app says of them."""
+        body = secrets.token_bytes(UPLOAD_BYTES)
+        return hashlib.sha256(body).hexdigest(), http_post(url, body, access, timeout_s=60.0, stalled_s=STALLED_S)
 
     def _look_inside(self) -> tuple[str | None, bool | None, KernelLog | None]:
         """(sha256 of the payload in the guest, whether something listens on the port nobody opened, kernel's log)."""

@@ -19,6 +19,8 @@ CLEANUP_TIMEOUT_S = 120.0
 SHELL_TIMEOUT_S = 40.0
 LIMITS_TIMEOUT_S = 120.0
 """For a handful of servers that are deleted as soon as they are accepted."""
+STALLED_S = 15.0
+"""For a body on its way: an emulated guest may pause, a path that swallows large packets goes on for ever."""
 APP_TIMEOUT_S = 20.0
 """From the agent's report to the first answer of Anne's app."""
 

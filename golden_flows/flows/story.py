@@ -21,6 +21,9 @@ PAYLOAD_BYTES = 16 * 1024 * 1024
 _BLOCK_BYTES = 1024 * 1024
 PAYLOAD_PATH = "/srv/anne/www/payload"
 NONCE_PATH = "/srv/anne/www/nonce"
+UPLOAD = "cgi-bin/upload"
+"""Where the app takes a body, and answers with its sha256 and the address that asked."""
+UPLOAD_BYTES = 10 * 1024 * 1024
 
 METADATA = {
     "interop_unicode": "Zürich – Łódź – Αθήνα – 東京",
@@ -33,22 +36,28 @@ METADATA = {
 Plane: a database of many a Nova keeps three bytes of UTF-8, and refuses the server."""
 
 # The app is a plain HTTP file server, installed by user data at home, started at every boot by rc.local, so that it
-# travels inside the disk. busybox where there is one (pocket image), Python elsewhere.
+# travels inside the disk. busybox where there is one (pocket image), Python elsewhere. Both run what is in cgi-bin.
 _INSTALL = f"""\
-mkdir -p /srv/anne/www
+mkdir -p /srv/anne/www/cgi-bin
 cat > /srv/anne/start <<'APP'
 #!/bin/sh
 serve() {{
   if busybox httpd --help >/dev/null 2>&1 || busybox --list 2>/dev/null | grep -qx httpd; then
     busybox httpd -p "$1" -h /srv/anne/www
   else
-    cd /srv/anne/www && python3 -m http.server "$1" >/dev/null 2>&1 &
+    cd /srv/anne/www && python3 -m http.server --cgi "$1" >/dev/null 2>&1 &
   fi
 }}
 serve {APP_PORT}
 serve {CLOSED_PORT}
 APP
-chmod 755 /srv/anne/start
+cat > /srv/anne/www/{UPLOAD} <<'APP'
+#!/bin/sh
+printf 'Content-Type: text/plain\r\n\r\n'
+if [ "${{CONTENT_LENGTH:-0}}" -gt 0 ]; then head -c "$CONTENT_LENGTH" | sha256sum | cut -d ' ' -f 1; else echo -; fi
+echo "$REMOTE_ADDR"
+APP
+chmod 755 /srv/anne/start /srv/anne/www/{UPLOAD}
 head -c {_BLOCK_BYTES} /dev/urandom > /srv/anne/block
 for n in $(seq {PAYLOAD_BYTES // _BLOCK_BYTES}); do echo $n; cat /srv/anne/block; done > {PAYLOAD_PATH}
 rm /srv/anne/block

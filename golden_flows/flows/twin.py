@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shlex
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
@@ -15,15 +16,20 @@ from golden_flows.errors import GuestError, InteropError, Unsupported, WaitTimeo
 from golden_flows.flows import files
 from golden_flows.flows.instance import Instance
 from golden_flows.flows.setting import APP_TIMEOUT_S, SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Setting, request
-from golden_flows.flows.story import APP_PORT, UserData, user_data_in_gzip, user_data_in_parts
+from golden_flows.flows.story import APP_PORT, UPLOAD, UserData, user_data_in_gzip, user_data_in_parts
 from golden_flows.guests.ssh import GuestShell, KeyPair, host_fingerprint
 from golden_flows.guests.tcp import HttpAnswer, http_get, url_of
 from golden_flows.model.facts import BootFacts
 from golden_flows.model.guest import GuestReport
-from golden_flows.model.second_instance import LaterBoot, MachineIdentity, SecondInstanceFacts
+from golden_flows.model.second_instance import LaterBoot, MachineIdentity, Neighbour, SecondInstanceFacts
 from golden_flows.waiting import Deadline, wait_for
 
 _MACHINE_ID = "/etc/machine-id"
+_FETCH = """\
+u={url}
+timeout 10 wget -qO- "$u" 2>/dev/null || timeout 10 curl -sf "$u" 2>/dev/null ||
+  timeout 10 python3 -c "from urllib.request import urlopen; print(urlopen('$u').read().decode())" 2>/dev/null
+"""
 
 
 def boot_twin_and_rebuild(
@@ -73,12 +79,31 @@ def _both(
     facts = replace(facts, no_rebuild=no_rebuild, twin=_later(twin, launched, zipped))
     if launched.report is not None:
         facts = replace(facts, twin_identity=_identity_of(twin, launched.report))
-    if no_rebuild:
-        return facts
-    state = cloud.wait_server(guest.server_id, deadline)
-    again = replace(boot, status=state.status, fault=state.fault, report=None, earlier=None)
-    again = guest.testimony(again, deadline, not_boot_ids=known)
-    return replace(facts, rebuilt=_later(guest, again, in_parts))
+    again = boot
+    if not no_rebuild:
+        state = cloud.wait_server(guest.server_id, deadline)
+        again = replace(boot, status=state.status, fault=state.fault, report=None, earlier=None)
+        again = guest.testimony(again, deadline, not_boot_ids=known)
+        facts = replace(facts, rebuilt=_later(guest, again, in_parts))
+    return replace(facts, neighbour=_ask_neighbour(guest, again.report, launched))
+
+
+def _ask_neighbour(guest: Instance, report: GuestReport | None, twin: BootFacts) -> Neighbour | None:
+    """From the first instance, as any program there would; None where one of the two has no address."""
+    cloud = guest.cloud
+    ports = cloud.list_ports(guest.server_id, cloud.find_networks(cloud.profile.networks))
+    own, peer = (one[0].fixed_ip if one else None for one in (ports, twin.ports))
+    if not own or not peer or not guest.login.asked:
+        return None
+    seen = Neighbour(own=own, peer=peer)
+    try:
+        with guest.shell(report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
+            url = url_of(peer, APP_PORT, UPLOAD)
+            told = shell.run(_FETCH.format(url=shlex.quote(url)), timeout_s=40.0).stdout.decode("ascii", "replace")
+    except GuestError as error:
+        return replace(seen, error=error.what)
+    lines = told.split()
+    return replace(seen, seen_as=lines[1].strip("[]") if len(lines) == 2 else None)
 
 
 def _identity_of(guest: Instance, report: GuestReport | None) -> MachineIdentity:

@@ -41,9 +41,29 @@ def probe_port(address: str, port: int, access: str | None = None, timeout_s: fl
 
 
 def http_get(
-    url: str, access: str | None = None, timeout_s: float = 10.0, limit_bytes: int = 32 * 1024 * 1024
+    url: str,
+    access: str | None = None,
+    timeout_s: float = 10.0,
+    limit_bytes: int = 32 * 1024 * 1024,
+    stalled_s: float | None = None,
 ) -> HttpAnswer:
-    """One GET, no redirects followed, no proxy from the environment. Never raises for what the other side does."""
+    """One GET, no redirects followed, no proxy from the environment. Never raises for what the other side does.
+
+    ``timeout_s`` is for all of it, ``stalled_s`` (as long, unless said) for a pause in which nothing comes.
+    """
+    return _ask("GET", url, b"", access, timeout_s, stalled_s or timeout_s, limit_bytes)
+
+
+def http_post(
+    url: str, body: bytes, access: str | None = None, timeout_s: float = 60.0, stalled_s: float | None = None
+) -> HttpAnswer:
+    """One POST, otherwise as ``http_get``."""
+    return _ask("POST", url, body, access, timeout_s, stalled_s or timeout_s, CHUNK_BYTES)
+
+
+def _ask(
+    method: str, url: str, sent: bytes, access: str | None, timeout_s: float, stalled_s: float, limit_bytes: int
+) -> HttpAnswer:
     body = bytearray()
     status: int | None = None
     until_s = time.monotonic() + timeout_s
@@ -52,7 +72,9 @@ def http_get(
         if access is not None:
             session.proxies = {"http": access, "https": access}
         try:
-            with session.get(url, timeout=timeout_s, stream=True, allow_redirects=False) as response:
+            with session.request(
+                method, url, data=sent or None, timeout=stalled_s, stream=True, allow_redirects=False
+            ) as response:
                 status = response.status_code
                 for chunk in response.iter_content(CHUNK_BYTES):
                     body += chunk

@@ -52,6 +52,10 @@ class Profile:
     """Names of the operator's services that fill ``vendor_data2.json`` (nova's ``vendordata_dynamic_targets``)."""
     metadata_ipv6: bool = True
     """Whether metadata over HTTP also answers at ``fe80::a9fe:a9fe``, where servers have IPv6."""
+    ntp_servers: tuple[str, ...] = ()
+    """Time servers that DHCP tells on the first network (option 42). Empty: not claimed."""
+    search_domains: tuple[str, ...] = ()
+    """Domains to look for names in, as DHCP tells them there (option 119). Empty: not claimed."""
     image_format: str | None = None
     """Disk format that an imported RAW image is converted into (``vhd``); None: not converted."""
     hypervisor: str = "unknown"

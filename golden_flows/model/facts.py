@@ -11,6 +11,7 @@ from golden_flows.model.files import FileFacts, LimitFacts
 from golden_flows.model.guest import Consoles, GuestReport
 from golden_flows.model.ipv6 import Ipv6Facts, Subnet6
 from golden_flows.model.metadata_seen import MetadataSeen
+from golden_flows.model.network_seen import NetworkSeen
 from golden_flows.model.nics import HotplugFacts
 from golden_flows.model.second_instance import SecondInstanceFacts
 
@@ -322,6 +323,10 @@ class PowerFacts:
     seconds_to_shutoff: float | None = None
     """From the request; None when the server was never SHUTOFF."""
     waited_s: float = 0.0
+    app_before: bool | None = None
+    """Whether Anne's app answered just before; None where it was not asked."""
+    ports: tuple[PortFacts, ...] = ()
+    """As the API describes them when the server is up again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -355,6 +360,13 @@ class ApplicationFacts:
     """Whether something in the guest really listens there (else the probe proves nothing)."""
     kernel_log: KernelLog | None = None
     """None when we could not look inside."""
+    payload_error: str = ""
+    """Why the payload came in part only, or not at all."""
+    sent_sha256: str = ""
+    """Of ten MiB that were posted to the app."""
+    sent_found_sha256: str | None = None
+    """Of what came there, by the app's word; None when it did not answer."""
+    sent_error: str = ""
     error: str = ""
 
 
@@ -402,6 +414,8 @@ class Facts:
     account: AccountFacts | None = None
     metadata_seen: MetadataSeen | None = None
     """The metadata service, asked from inside the guest once somebody was logged in."""
+    network_seen: NetworkSeen | None = None
+    """The network, tried from inside."""
     user_data: UserDataFacts | None = None
     hotplug: HotplugFacts | None = None
     """A further NIC that came and went before ``user_data.after_reboot``."""

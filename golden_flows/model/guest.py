@@ -98,6 +98,10 @@ class DhcpLease:
     server_id: str | None = None
     classless_routes: tuple[tuple[str, str], ...] = ()
     """(destination CIDR, gateway) of option 121. When present, option 3 is to be ignored (RFC 3442)."""
+    ntp: tuple[str, ...] = ()
+    """Time servers: option 42."""
+    search: tuple[str, ...] = ()
+    """Domains to look for names in: option 119."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,20 @@ class LaterBoot:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Neighbour:
+    """The first instance asks the twin's app, which answers with the address that it was asked from."""
+
+    own: str
+    """The fixed address of the first instance, by the API."""
+    peer: str
+    """The twin's."""
+    seen_as: str | None = None
+    """None when nothing answered."""
+    error: str = ""
+    """Why nothing could be asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SecondInstanceFacts:
     """A twin boots from a snapshot of the first instance, with gzip'd user data, while that is rebuilt with others."""
 
@@ -46,5 +60,7 @@ class SecondInstanceFacts:
     """Why the cloud does not rebuild with other user data, as it tells it; empty where it does."""
     rebuilt: LaterBoot | None = None
     """With a multipart: a script, a script with CR LF line ends, and a text."""
+    neighbour: Neighbour | None = None
+    """None where there was nobody to ask."""
     error: str = ""
     """What kept us from looking further."""

@@ -69,6 +69,7 @@ NOT_AT_HOME = {
     "CV-7",
     "EX-4",
     "N1-8",
+    "N1-9",
     "N2-1",
     "N2-2",
     "N2-4",
@@ -130,12 +131,12 @@ class Flow:
 
 NOT_AFTER_EXPORT = {"EX-1", "EX-2", "EX-3", "EX-4", "LC-2"}
 NOT_AFTER_BOOT = NOT_AFTER_EXPORT | {"TX-6", "IM-2", "IM-5", "IM-9", "CV-1", "CV-2", "CV-3", "CV-4", "CV-6", "CV-7"}
-SECOND = {"AU-4", "UD-4", "UD-5", "UD-7"}
+SECOND = {"AU-4", "N1-5", "UD-4", "UD-5", "UD-7"}
 EVERY_CHECK = frozenset(one.id for one in load_guideline().requirements)
 AFTER_EXPORT = EVERY_CHECK - NOT_AFTER_EXPORT
 AFTER_BOOT = EVERY_CHECK - NOT_AFTER_BOOT - {"BT-1", "BT-2"}
 
-FROM_INSIDE = frozenset({"MD-4", "MD-5", "MD-6", "MD-7", "MD-12", "MD-14"})
+FROM_INSIDE = frozenset({"MD-4", "MD-5", "MD-6", "MD-7", "MD-12", "MD-14", "N1-2", "N1-6", "N1-7", "N2-13"})
 """What only somebody who is logged in can ask."""
 
 FLOWS = (
@@ -166,22 +167,44 @@ FLOWS = (
             fault("public-lite:swap_identity", "MD-3", "MD-10"),
             fault("public-lite:hvc0_getty", "BT-5"),
             fault("public-lite:acpi_off", "PV-5"),
+            # What DHCP and the network do to the first NIC; and an address of home that the guest prefers.
+            fault("public-lite:dhcp_mtu", "N1-2"),
+            fault("public-lite:dns_dead", "N1-6"),
+            fault("public-lite:renew_drop", "N1-7"),
+            fault("public-lite:dhcp_options_lost", "N1-9"),
+            fault("private:stale_static", "N1-5 N2-13"),
         )
     ),
     # Each is waited for until its time is up, so this takes minutes; N2-5 fails with nd_empty as well.
-    Flow((fault("public-lite:hotplug_silent", "N2-5"), fault("public-lite:stale_link", "N2-6")), is_nightly=True),
+    Flow(
+        (
+            fault("public-lite:hotplug_silent", "N2-5"),
+            fault("public-lite:stale_link", "N2-6"),
+            fault("public-lite:pmtu_blackhole", "AP-3"),
+        ),
+        is_nightly=True,
+    ),
+    # The second NIC by DHCP alone: what is attached there later gets no address either.
+    Flow(
+        (fault("multinic-dhcp:dhcp2_dead", "N2-1", "N2-5"),),
+        blocked=frozenset({"N2-4"}),
+        dst="multinic-dhcp",
+        is_nightly=True,
+    ),
+    Flow((fault("multinic-jumbo:opt121_missing", "N1-3 N2-10"),), dst="multinic-jumbo", is_nightly=True),
     # Nobody can look inside a guest that nobody can log in to.
     Flow(
-        (fault("public-lite:pw_ignored", "AU-5"), fault("public-lite:iid_changes", "UD-3")),
+        (fault("public-lite:pw_ignored", "AU-5"), fault("public-lite:iid_changes", "UD-3 LC-1")),
         blocked=frozenset(
             {"BT-5", "PV-2", "PV-5", "N1-4", "N2-3", "N2-5", "N2-6", "N2-8", "AU-9", "AU-10", "AP-2", "UD-8"}
         )
         | FROM_INSIDE
         | SECOND,
     ),
-    # The metadata service, asked from inside.
+    # The metadata service, asked from inside, by guests whose NICs are in another order than the API's.
     Flow(
         (
+            fault("public-lite:nic_order", ""),
             fault("public-lite:404_as_500", "MD-2 MD-4"),
             fault("public-lite:latin1", "MD-5"),
             fault("public-lite:trust_headers", "MD-6"),
@@ -219,6 +242,7 @@ FLOWS = (
             fault("private:qcow2_zstd", "CV-6"),
             fault("private:vd_dead", "MD-13"),
             fault("private:ec2_uuid_id", "MD-11"),
+            fault("private:ip_changes", "AP-4 LC-1"),
         ),
         src="public-lite",
         dst="private",
@@ -240,6 +264,7 @@ FLOWS = (
             fault("posted-password:pw_overwrite", "AU-6"),
             fault("posted-password:key_replaces", "AU-10"),
             fault("posted-password:key_nonl", "AU-11"),
+            fault("posted-password:mac_changes", "LC-1"),
         ),
         dst="posted-password",
     ),
@@ -258,13 +283,16 @@ FLOWS = (
     ),
     # The EC2 tree alone: an instance is known by its EC2 id.
     Flow(
-        (fault("ec2-only:md_listing_html", "MD-1"), fault("ec2-only:iid_changes", "UD-3")), src="vmdk", dst="ec2-only"
+        (fault("ec2-only:md_listing_html", "MD-1"), fault("ec2-only:iid_changes", "UD-3 LC-1")),
+        src="vmdk",
+        dst="ec2-only",
     ),
     # Jumbo frames without DHCP, and host routes; the guest's agent errs where two of its NICs share a network.
     Flow(
         (
             fault("multinic-jumbo:nd_mtu", "N2-7"),
-            fault("multinic-jumbo:drop_routes", "N2-10"),
+            fault("multinic-jumbo:dhcp_mtu=none", "N1-2"),
+            fault("multinic-jumbo:drop_routes", "N1-3 N2-10"),
             fault("multinic-jumbo:no_policy_route", "N2-3"),
         ),
         dst="multinic-jumbo",

@@ -68,6 +68,12 @@ def content(disk: Path, disk_format: DiskFormat, path: str) -> bytes:
     return run("debugfs", "-R", f"cat {path}", f"{raw}?offset={START_BYTES}")
 
 
+def test_a_static_address_is_written_down_by_a_script_of_the_guest_s_own(disk: Path) -> None:
+    asyncio.run(inject(disk, "raw", Faults.parse(["stale_static"])))
+    assert content(disk, "raw", INITTAB).endswith(disk_injection.RUN_STALE_STATIC)
+    assert content(disk, "raw", disk_injection.STALE_STATIC) == disk_injection.STALE_STATIC_SCRIPT
+
+
 def test_the_archive_keeps_everything_but_xen_s_drivers(tmp_path: Path) -> None:
     whole = modules(tmp_path)
     packed = without_xen_drivers(gzip.compress(whole))

@@ -125,7 +125,7 @@ def test_a_static_subnet_is_announced_by_nobody() -> None:
 
 
 def test_dhcp_for_ipv4_is_left_out_where_there_is_none() -> None:
-    argv = dhcp.arguments(replace(DUAL, dhcp=False), Path("/h"), Path("/l"), None)
+    argv = dhcp.arguments(replace(DUAL, dhcp=False), Path("/h"), Path("/l"), dhcp.Offer(None, 1500))
     assert not any("classless" in one or "dhcp-range" in one for one in argv)
 
 

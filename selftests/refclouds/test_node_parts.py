@@ -16,7 +16,7 @@ from metadata_shims.instance import Instance
 from refclouds import clouds_file, hypervisors, kvm, profile, qemu_command
 from refclouds.errors import UsageError
 from refclouds.fabric import capture, dhcp, links, rules
-from refclouds.faults import Faults
+from refclouds.faults import NO_FAULTS, Faults
 from refclouds.metadata_service import MetadataService
 from refclouds.node import OPEN_RULES, GuestSpec, IngressRule, NetworkSpec, NicSpec, PortRules
 from refclouds.socks import SocksServer
@@ -73,6 +73,23 @@ def test_an_ipv6_allowance_opens_nothing() -> None:
     assert "dport 22" not in text
 
 
+def lines_of(text: str, chain: str) -> list[str]:
+    return text.partition(f"chain {chain} {{")[2].partition("}\n")[0].split("\n")
+
+
+def test_renewals_are_lost_before_anything_of_the_guest_s_own_is_accepted() -> None:
+    text = rules.bridge_ruleset([PORT], dropped=rules.Dropped(renewals=True))
+    first = next(line.strip() for line in lines_of(text, "from_tap1") if line.strip())
+    assert first == "ip saddr 10.10.0.10 udp dport 67 drop"
+    assert "udp dport 67 drop" not in rules.bridge_ruleset([PORT])
+
+
+def test_large_packets_of_the_application_are_lost_both_ways() -> None:
+    text = rules.bridge_ruleset([PORT], dropped=rules.Dropped(large=True))
+    assert "meta length > 1280 tcp sport 8080 drop" in text
+    assert "meta length > 1280 tcp dport 8080 drop" in text
+
+
 def test_diverted_traffic_comes_before_floating_addresses() -> None:
     text = rules.floating_ruleset({"172.24.4.5": "10.10.0.10"}, {"172.24.4.0/24": 18080})
     assert text.index("redirect to :18080") < text.index("dnat to 10.10.0.10")
@@ -92,14 +109,38 @@ def test_dhcp_without_a_gateway_gets_the_last_host() -> None:
 
 
 def test_both_dhcp_options_carry_the_default_route() -> None:
-    argv = dhcp.arguments(NETWORK, Path("/h"), Path("/l"), "10.10.0.1")
+    argv = dhcp.arguments(NETWORK, Path("/h"), Path("/l"), dhcp.Offer("10.10.0.1", 1500))
     assert "--dhcp-option=option:router,10.10.0.1" in argv
     assert "--dhcp-option=option:classless-static-route,169.254.169.254/32,10.10.0.1,0.0.0.0/0,10.10.0.1" in argv
     assert "--port=53" in argv
 
 
+@pytest.mark.parametrize(
+    ("fault", "gone"),
+    [
+        ("opt121_missing", "classless-static-route"),
+        ("dhcp_mtu=none", "option:mtu"),
+        ("dhcp_options_lost", "option:ntp-server"),
+        ("dhcp_options_lost", "option:domain-search"),
+        ("dns_dead", "--port=53"),
+    ],
+)
+def test_what_a_fault_keeps_from_guests_is_not_offered(fault: str, gone: str) -> None:
+    network = replace(NETWORK, ntp=("10.10.0.1",), search=("a.example", "b.example"))
+
+    def told(faults: Faults) -> str:
+        return " ".join(dhcp.arguments(network, Path("/h"), Path("/l"), dhcp.Offer.of(network, faults)))
+
+    assert gone in told(NO_FAULTS)
+    assert gone not in told(Faults.parse([fault]))
+    assert "option:mtu,9000" in told(Faults.parse(["dhcp_mtu"]))
+    assert "option:router,10.10.0.254" in told(Faults.parse(["dhcp_wrong_gw"]))
+
+
 def test_no_router_is_told_where_there_is_none() -> None:
-    argv = dhcp.arguments(replace(NETWORK, gateway=None, metadata=False, dns=()), Path("/h"), Path("/l"), None)
+    argv = dhcp.arguments(
+        replace(NETWORK, gateway=None, metadata=False, dns=()), Path("/h"), Path("/l"), dhcp.Offer(None, 1500)
+    )
     assert "--dhcp-option=option:router" in argv
     assert not any("classless" in argument for argument in argv)
     assert "--port=0" in argv
@@ -368,3 +409,13 @@ def test_clouds_yaml_is_private_and_holds_three_users(tmp_path: Path) -> None:
     assert clouds["private"]["interop"]["access"] == {"socks": "socks5h://127.0.0.1:2"}
     assert clouds["private"]["interop"]["active_faults"] == ["nd_empty"]
     assert entries[0].account.password not in repr(entries)
+
+
+def test_nics_plugged_last_first_keep_their_macs_and_wires() -> None:
+    nics = (*GUEST.nics, NicSpec("q", "fa:16:3e:00:00:02", "n", None, 24, "vmxnet3"))
+    wiring = replace(WIRING, netdevs=("tap,fd=9", "tap,fd=10"))
+    argv = qemu_command.arguments(replace(GUEST, nics=nics), wiring, faults=Faults.parse(["nic_order"]))
+    devices = [one for one in argv if "mac=" in one]
+    assert [one.partition(",")[0] for one in devices] == ["vmxnet3", "e1000"]
+    assert "netdev=net-portq" in devices[0]
+    assert "tap,id=net-portq,fd=10" in argv

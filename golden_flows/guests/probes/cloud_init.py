@@ -267,6 +267,8 @@ def leases(known: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "lease_s": int(values["LIFETIME"]) if values.get("LIFETIME", "").isdigit() else None,
                 "server_id": values.get("SERVER_ADDRESS"),
                 "classless_routes": [{"destination": one[0], "gateway": one[1]} for one in classless],
+                "ntp": values.get("NTP", "").split(),
+                "search": values.get("DOMAIN_SEARCH_LIST", "").split(),
             }
         )
     return found

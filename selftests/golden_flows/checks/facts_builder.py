@@ -51,8 +51,9 @@ from golden_flows.model.guest import (
 )
 from golden_flows.model.ipv6 import Ipv6Facts
 from golden_flows.model.metadata_seen import MetadataAnswer, MetadataChange, MetadataSeen
+from golden_flows.model.network_seen import NetworkSeen, NicMtu, Ping, Renewal, Resolver
 from golden_flows.model.nova_metadata import EC2_RULES, EC2_VERSIONS, OPENSTACK_RULES, OPENSTACK_VERSIONS, Rule
-from golden_flows.model.second_instance import LaterBoot, MachineIdentity, SecondInstanceFacts
+from golden_flows.model.second_instance import LaterBoot, MachineIdentity, Neighbour, SecondInstanceFacts
 from golden_flows.model.xen import HypervisorSeen
 from selftests.golden_flows.checks import nic_facts
 
@@ -61,6 +62,7 @@ HOST_KEY = "SHA256:host"
 SIZE_BYTES = 256 * MIB
 SERVER = "6f1d2c3b-0000-4000-8000-00000000abcd"
 MAC1, MAC2, MAC_HOME = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02", "fa:16:3e:00:00:99"
+IP_HOME = "10.10.0.20"
 SHA256 = hashlib.sha256(b"disk").hexdigest()
 SHA512 = hashlib.sha512(b"disk").hexdigest()
 MD5 = "9e107d9d372bb6826bd81d3542a419d6"
@@ -103,6 +105,8 @@ def dst_profile() -> Profile:
         disk_drivers=("ata_piix",),
         nic_drivers=("e1000", "vmxnet3"),
         driver_bundle=True,
+        ntp_servers=("192.168.100.1",),
+        search_domains=("anne.example",),
     )
 
 
@@ -262,6 +266,10 @@ def report() -> GuestReport:
                 prefixlen=24,
                 routers=("192.168.100.1",),
                 dns=("192.168.100.1",),
+                mtu=1500,
+                server_id="192.168.100.1",
+                ntp=("192.168.100.1",),
+                search=("anne.example",),
             ),
         ),
         links=(
@@ -328,7 +336,10 @@ def source_boot() -> BootFacts:
         host_key_fingerprints=("SHA256:home",),
         block=replace(report().block, root_driver="virtio_blk"),
     )
-    return replace(boot(), report=at_home, ports=(replace(port(0), mac=MAC_HOME, network="private"),))
+    nic = replace(
+        port(0), mac=MAC_HOME, network="private", fixed_ip=IP_HOME, cidr="10.10.0.0/24", gateway_ip="10.10.0.1"
+    )
+    return replace(boot(), report=at_home, ports=(nic,))
 
 
 def attempt(method: str, accepted: bool | None) -> LoginAttempt:
@@ -416,6 +427,27 @@ def user_data() -> UserDataFacts:
     return UserDataFacts(sent_sha256=USER_DATA_SHA256, sent_bytes=11, first=first, after_reboot=again)
 
 
+def power() -> PowerFacts:
+    ports = (port(0), port(1))
+    return PowerFacts(last_status="SHUTOFF", seconds_to_shutoff=2.5, waited_s=2.5, app_before=True, ports=ports)
+
+
+def network_seen() -> NetworkSeen:
+    return NetworkSeen(
+        nics=(NicMtu(name="eth0", mac=MAC1, mtu=1500, mtu6=1500), NicMtu(name="eth1", mac=MAC2, mtu=1500)),
+        pings=(
+            Ping(size_bytes=84, outcome="answered"),
+            Ping(size_bytes=1500, outcome="answered"),
+            Ping(size_bytes=1501, outcome="too-long"),
+        ),
+        renewal=Renewal(answer="ack", ip="192.168.100.20", lease_s=86400),
+        resolvers=(Resolver(address="192.168.100.1", answers=("NOERROR", "NXDOMAIN")),),
+        nameservers=("192.168.100.1",),
+        search=("anne.example",),
+        home=(MAC_HOME, IP_HOME),
+    )
+
+
 def kernel_log() -> KernelLog:
     line = "[    2.1] EXT4-fs (sda1): mounted filesystem with ordered data mode. Quota mode: none."
     return KernelLog(boot_id="boot-2", lines=(line,))
@@ -435,6 +467,8 @@ def application() -> ApplicationFacts:
         closed_port_open=False,
         closed_port_listening=True,
         kernel_log=kernel_log(),
+        sent_sha256=DIGEST,
+        sent_found_sha256=DIGEST,
     )
 
 
@@ -457,6 +491,7 @@ def second_instance() -> SecondInstanceFacts:
         twin=later_boot("twin"),
         twin_identity=MachineIdentity(host_key="SHA256:twin", machine_id="twin"),
         rebuilt=later_boot(failed_parts=1),
+        neighbour=Neighbour(own="192.168.100.20", peer="192.168.100.22", seen_as="192.168.100.20"),
     )
 
 
@@ -488,10 +523,11 @@ def healthy_facts() -> Facts:
         ipv6=Ipv6Facts(),
         account=account(),
         metadata_seen=metadata_seen(),
+        network_seen=network_seen(),
         user_data=user_data(),
         hotplug=nic_facts.hotplug(),
         limits=limits(),
-        power=PowerFacts(last_status="SHUTOFF", seconds_to_shutoff=2.5, waited_s=2.5),
+        power=power(),
         application=application(),
         second_instance=second_instance(),
         lifecycle=lifecycle(),
@@ -586,6 +622,10 @@ def with_metadata_seen(**changes: Any) -> Facts:
     return replace(healthy_facts(), metadata_seen=replace(metadata_seen(), **changes))
 
 
+def with_network_seen(**changes: Any) -> Facts:
+    return replace(healthy_facts(), network_seen=replace(network_seen(), **changes))
+
+
 def with_files(**changes: Any) -> Facts:
     return with_auth(files=replace(auth().files, **changes))
 
@@ -615,10 +655,7 @@ def with_application(**changes: Any) -> Facts:
 
 
 def with_power(**changes: Any) -> Facts:
-    power = healthy_facts().power
-    if power is None:
-        raise ValueError("the healthy server was stopped")
-    return replace(healthy_facts(), power=replace(power, **changes))
+    return replace(healthy_facts(), power=replace(power(), **changes))
 
 
 def with_second(**changes: Any) -> Facts:

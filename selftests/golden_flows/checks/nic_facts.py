@@ -85,6 +85,14 @@ def with_static_mtu(served: int | None, actual: int, *, network: int = 9000) -> 
     return facts_builder.with_boot(report=report, ports=ports)
 
 
+def with_host_route_by_dhcp(*, told: tuple[tuple[str, str], ...]) -> Facts:
+    """The first network's subnet has a host route, and its DHCP server tells these."""
+    report = facts_builder.report()
+    report = replace(report, leases=(replace(report.leases[0], classless_routes=told),))
+    ports = (replace(facts_builder.port(0), host_routes=(("10.9.0.0/16", "192.168.100.254"),)), facts_builder.port(1))
+    return facts_builder.with_boot(report=report, ports=ports)
+
+
 def with_host_route(*, told: bool) -> Facts:
     """The second network's subnet has a host route."""
     route = Route(family=4, destination="10.9.0.0/16", gateway="192.168.200.1", interface="eth1")

@@ -15,6 +15,9 @@ from golden_flows.model.facts import Facts, Leftover, PasswordChange, PowerFacts
 from golden_flows.model.files import Answer
 from golden_flows.model.guest import Channel, Consoles, Getty, UserDataRun
 from golden_flows.model.metadata_seen import MetadataChange
+from golden_flows.model.network_seen import Leftover as Trace
+from golden_flows.model.network_seen import Renewal, Resolver
+from golden_flows.model.second_instance import Neighbour
 from selftests.golden_flows.checks.account_facts import (
     LAUNCHED,
     posted_facts,
@@ -23,6 +26,7 @@ from selftests.golden_flows.checks.account_facts import (
     with_keys,
 )
 from selftests.golden_flows.checks.facts_builder import (
+    IP_HOME,
     MAC1,
     OWNER,
     SIZE_BYTES,
@@ -36,6 +40,8 @@ from selftests.golden_flows.checks.facts_builder import (
     metadata_seen,
     network_data,
     own,
+    port,
+    power,
     qcow2_head,
     report,
     second_instance,
@@ -58,6 +64,8 @@ from selftests.golden_flows.checks.facts_builder import (
     with_limits,
     with_links,
     with_metadata_seen,
+    with_network_seen,
+    with_power,
     with_probe,
     with_reboot,
     with_report,
@@ -69,7 +77,7 @@ from selftests.golden_flows.checks.facts_builder import (
 )
 from selftests.golden_flows.checks.nic_facts import (
     TOLD_LINK,
-    with_host_route,
+    with_host_route_by_dhcp,
     with_hotplug,
     with_static_mtu,
     without_policy_route,
@@ -127,7 +135,25 @@ def _without_app() -> Facts:
     seen = with_application(
         status=None, nonce_found=None, payload_guest_sha256="", payload_served_sha256=None, closed_port_listening=False
     )
-    return replace(seen, user_data=with_user_data_run(exit_code=1).user_data)
+    return replace(seen, user_data=with_user_data_run(exit_code=1).user_data, power=replace(power(), app_before=False))
+
+
+def _port_with(**changes: Any) -> Facts:
+    """The first port after the stop and the start."""
+    return with_power(ports=(replace(port(0), **changes), port(1)))
+
+
+def _without_second_lease() -> Facts:
+    """The second network has DHCP, by the API."""
+    first, second = report().links
+    told = replace(report(), links=(first, replace(second, addresses=())))
+    return with_boot(report=told, ports=(port(0), replace(port(1), dhcp=True)))
+
+
+def _stale_static() -> Facts:
+    left = (Trace(what=IP_HOME, where="a NIC"), Trace(what=IP_HOME, where="/etc/network/static-address"))
+    facts = with_second(neighbour=Neighbour(own="192.168.100.20", peer="192.168.100.22", seen_as=None))
+    return replace(facts, network_seen=with_network_seen(left=left).network_seen)
 
 
 def _told_keys(facts: Facts, *fingerprints: str) -> Facts:
@@ -269,6 +295,12 @@ SEEN: Mapping[str, Facts] = {
     "console": with_boot(console=""),
     "smbios": with_identity(smbios_product="Standard PC", smbios_uuid=None),
     "dhcp_wrong_gw": with_lease(routers=("192.168.100.254",)),
+    "dhcp_mtu": with_lease(mtu=9000),
+    "opt121_missing": with_host_route_by_dhcp(told=()),
+    "stale_static": _stale_static(),
+    "dns_dead": with_network_seen(resolvers=(Resolver(address="192.168.100.1", error="no answer"),)),
+    "renew_drop": with_network_seen(renewal=Renewal()),
+    "dhcp_options_lost": with_lease(ntp=(), search=()),
     "v6_mode_mix": with_nic6(addresses=(), managed=True, other=True),
     "v6_md_off": with_metadata6(status=None, uuid=None, error="[Errno 113] No route to host"),
     "md_listing_html": with_report(listing={"/": "<html>", "/openstack": "<html>"}),
@@ -294,7 +326,9 @@ SEEN: Mapping[str, Facts] = {
     "shuffle_links": exchanged(),
     "no_policy_route": without_policy_route(),
     "nd_mtu": with_static_mtu(None, 1500),
-    "drop_routes": with_host_route(told=False),
+    "drop_routes": with_host_route_by_dhcp(told=(("0.0.0.0/0", "192.168.100.1"),)),
+    "dhcp2_dead": _without_second_lease(),
+    "nic_order": healthy_facts(),
     "hotplug_silent": with_hotplug(seconds_to_nic=None, seconds_to_address=None),
     "stale_link": with_hotplug(network_data_after={**network_data(), "links": [TOLD_LINK]}),
     "xs_500": with_command("resetnetwork", "500", "vm-data/networking is no JSON"),
@@ -332,6 +366,9 @@ SEEN: Mapping[str, Facts] = {
     "rebuild_stale": with_second(rebuilt=replace(later_boot(sha256="0" * 64), nonce_found="nonce-1")),
     "iid_changes": _new_instance_after_reboot(),
     "wrong_target": with_application(nonce_found=None, payload_served_sha256="0"),
+    "pmtu_blackhole": with_application(payload_served_sha256="0", payload_error="the body took longer than 15 s"),
+    "ip_changes": _port_with(fixed_ip="192.168.100.21", fixed_ips=("192.168.100.21",)),
+    "mac_changes": _port_with(mac="fa:16:3e:00:00:77"),
     "sg_open": with_application(closed_port_open=True),
     "delete_202_noop": _left_behind(),
 }

@@ -15,6 +15,7 @@ from selftests.golden_flows.checks.facts_builder import SILENT, boot, healthy_fa
 
 CHECKS = load_checks()
 NOT_APPLICABLE = {
+    "N1-3",
     "AU-1",  # the public cloud's server is launched with a password, not with a key
     "CV-6",  # it stores VHD
     "MD-11",  # it has no EC2 tree

@@ -21,6 +21,7 @@ from selftests.golden_flows.checks.facts_builder import (
     healthy_facts,
     network_data,
     port,
+    power,
     report,
     said,
 )
@@ -75,7 +76,8 @@ def dual_boot() -> BootFacts:
 
 def dual_facts() -> Facts:
     seen = Ipv6Facts(nics=(FIRST, SECOND), metadata=(ANSWER, replace(ANSWER, interface="eth1", status=None)))
-    return replace(healthy_facts(), boot=dual_boot(), ipv6=seen)
+    again = replace(power(), ports=dual_boot().ports)
+    return replace(healthy_facts(), boot=dual_boot(), ipv6=seen, power=again)
 
 
 def with_nic6(**changes: Any) -> Facts:

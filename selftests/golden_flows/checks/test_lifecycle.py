@@ -1,8 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from golden_flows.model.facts import Leftover
 from golden_flows.model.finding import NotObserved
-from selftests.golden_flows.checks.facts_builder import failing, lifecycle, said, with_lifecycle
+from selftests.golden_flows.checks.facts_builder import (
+    failing,
+    lifecycle,
+    port,
+    report,
+    said,
+    with_lifecycle,
+    with_power,
+    with_reboot,
+)
 
 SERVER = Leftover(cloud="public", kind="server", id="s-1", name="anne")
 ONE_MORE = {**lifecycle().after, "public": {"server": 1, "image": 0}}
@@ -35,3 +48,28 @@ def test_a_run_that_made_nothing_earns_no_pass() -> None:
 def test_what_could_not_be_listed_earns_no_pass() -> None:
     assert isinstance(said("LC-2", with_lifecycle(errors=("cannot list ports",))), NotObserved)
     assert isinstance(said("LC-2", with_lifecycle(before={}, after={})), NotObserved)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mac": "fa:16:3e:00:00:77"},
+        {"fixed_ip": "192.168.100.21"},
+        {"port_id": "port-9"},
+    ],
+    ids=["MAC", "address", "port"],
+)
+def test_a_port_that_is_another_after_the_reboot_is_a_finding(changes: dict[str, str]) -> None:
+    assert "LC-1" in failing(with_power(ports=(replace(port(0), **changes), port(1))))  # type: ignore[arg-type]
+
+
+def test_a_nic_that_is_gone_after_the_reboot_is_a_finding() -> None:
+    assert failing(with_reboot(links=report().links[:1])) == {"LC-1"}
+
+
+def test_metadata_that_is_another_after_the_reboot_is_a_finding() -> None:
+    first, *others = report().channels
+    renamed = replace(first, keys={**first.keys, "hostname": "0" * 64})
+    assert failing(with_reboot(channels=(renamed, *others))) == {"LC-1"}
+    changed = replace(first, keys={**first.keys, "meta": "0" * 64})
+    assert failing(with_reboot(channels=(changed, *others))) == set()

@@ -7,7 +7,7 @@ import pytest
 
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import NotApplicable, NotObserved
-from golden_flows.model.second_instance import LaterBoot, MachineIdentity
+from golden_flows.model.second_instance import LaterBoot, MachineIdentity, Neighbour
 from selftests.golden_flows.checks.facts_builder import (
     failing,
     healthy_facts,
@@ -18,6 +18,7 @@ from selftests.golden_flows.checks.facts_builder import (
     with_second,
 )
 
+NEIGHBOUR = Neighbour(own="192.168.100.20", peer="192.168.100.22", seen_as="192.168.100.20")
 CHECKS = ["AU-4", "UD-4", "UD-5", "UD-7"]
 SILENT = replace(later_boot(), report=None, status="ERROR", fault="No valid host was found.")
 
@@ -121,3 +122,29 @@ def test_clouds_that_do_not_rebuild_prove_it_and_are_judged_by_the_rest() -> Non
 def test_the_healthy_second_instance_is_whole() -> None:
     assert second_instance().twin is not None
     assert healthy_facts().second_instance == second_instance()
+
+
+@pytest.mark.parametrize("seen_as", ["192.168.100.77", None], ids=["another address", "no answer"])
+def test_a_server_that_its_neighbour_knows_otherwise_is_a_finding(seen_as: str | None) -> None:
+    assert failing(with_second(neighbour=replace(NEIGHBOUR, seen_as=seen_as))) == {"N1-5"}
+
+
+def test_addresses_may_be_spelled_otherwise() -> None:
+    mapped = replace(NEIGHBOUR, seen_as="::ffff:192.168.100.20")
+    assert said("N1-5", with_second(neighbour=mapped)) == ()
+    six = Neighbour(own="fd00:0::5", peer="fd00::6", seen_as="fd00::5")
+    assert said("N1-5", with_second(neighbour=six)) == ()
+
+
+def test_a_twin_whose_app_answers_nobody_says_nothing_of_addresses() -> None:
+    silent = replace(later_boot("twin"), nonce_found=None)
+    facts = with_second(twin=silent, neighbour=replace(NEIGHBOUR, seen_as=None))
+    assert isinstance(said("N1-5", facts), NotObserved)
+
+
+@pytest.mark.parametrize("neighbour", [None, replace(NEIGHBOUR, error="connection lost")], ids=["nobody", "error"])
+def test_a_neighbour_that_was_not_asked_earns_no_pass(neighbour: Neighbour | None) -> None:
+    facts = with_second(neighbour=neighbour)
+    assert isinstance(said("N1-5", facts), NotObserved)
+    keyless = replace(facts, dst=replace(facts.dst, auth=()))
+    assert isinstance(said("N1-5", keyless), NotApplicable)

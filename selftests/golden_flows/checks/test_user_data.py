@@ -49,7 +49,7 @@ def test_what_was_not_reported_of_the_run_earns_no_pass(name: str) -> None:
 
 
 def test_a_new_uuid_after_a_reboot_is_a_finding() -> None:
-    assert failing(with_reboot(identity=replace(report().identity, uuid=OTHER_UUID))) == {"UD-3"}
+    assert failing(with_reboot(identity=replace(report().identity, uuid=OTHER_UUID))) == {"UD-3", "LC-1"}
 
 
 @pytest.mark.parametrize(("run_count", "ran_this_boot"), [(2, False), (1, True), (2, True)])

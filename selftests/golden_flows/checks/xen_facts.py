@@ -19,6 +19,7 @@ from selftests.golden_flows.checks.facts_builder import (
     healthy_facts,
     network_data,
     port,
+    power,
     report,
 )
 
@@ -115,7 +116,8 @@ def xen_facts() -> Facts:
     channels = (*xen_report().channels, replace(xen_report().channels[0], name="xenstore", used=False))
     told = replace(xen_boot(), report=replace(xen_report(), channels=channels))
     late = replace(auth(), files=files, password_change=changed)
-    return replace(healthy, dst=dst, boot=told, auth=late, ipv6=xen_ipv6())
+    again = replace(power(), ports=told.ports)
+    return replace(healthy, dst=dst, boot=told, auth=late, ipv6=xen_ipv6(), power=again)
 
 
 # Each of these bends one part of the Xen cell; keyword names are fields of that part.

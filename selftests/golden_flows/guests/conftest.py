@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import socket
 import socketserver
@@ -94,7 +95,7 @@ def ssh() -> Iterator[Ssh]:
 
 @pytest.fixture
 def web() -> Iterator[int]:
-    """Port of a web server: /hello, /big (1 MiB), /away (a redirect); anything else 404."""
+    """Port of a web server: /hello, /big (1 MiB), /away (a redirect); anything else 404. Posts get their sha256."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -105,6 +106,13 @@ def web() -> Iterator[int]:
             self.send_header("Content-Length", str(len(body)))
             if status == 302:
                 self.send_header("Location", "/hello")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            body = hashlib.sha256(self.rfile.read(int(self.headers["Content-Length"]))).hexdigest().encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
-from golden_flows.guests.tcp import http_get, probe_port
+from golden_flows.guests.tcp import http_get, http_post, probe_port
 from selftests.golden_flows.guests.conftest import Socks
 
 
@@ -76,3 +78,15 @@ def test_whatever_is_wrong_is_an_error_and_no_exception(url: str, closed_port: i
 
 def test_silence_ends(silent_port: int) -> None:
     assert http_get(f"http://127.0.0.1:{silent_port}/", timeout_s=0.2).status is None
+
+
+def test_a_body_is_posted_whole(web: int) -> None:
+    body = bytes(range(256)) * 8192
+    answer = http_post(f"http://127.0.0.1:{web}/upload", body)
+    assert (answer.status, answer.body.decode()) == (200, hashlib.sha256(body).hexdigest())
+
+
+def test_a_body_that_nobody_takes_in_stalls(silent_port: int) -> None:
+    answer = http_post(f"http://127.0.0.1:{silent_port}/", bytes(32 * 1024 * 1024), timeout_s=30.0, stalled_s=0.3)
+    assert answer.status is None
+    assert answer.error

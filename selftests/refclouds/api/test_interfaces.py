@@ -184,3 +184,20 @@ def test_nd_mtu_and_drop_routes(start_cloud: Any, wait: Wait) -> None:
     assert [link["mtu"] for link in instance.links] == [None, None]
     assert instance.networks[1]["routes"] == []
     assert [vif.routes for vif in instance.vifs] == [(), ()]
+
+
+@pytest.mark.parametrize(("fault", "changed"), [("ip_changes", "fixed_ips"), ("mac_changes", "mac_address")])
+def test_a_fault_makes_the_first_port_another_between_two_boots(
+    start_cloud: Any, wait: Wait, fault: str, changed: str
+) -> None:
+    cloud = start_cloud(faults=[fault])
+    server = boot(cloud, wait)
+    (port_id,) = listed(cloud, server["id"])
+    before = show_port(cloud, port_id).json()["port"]
+    for action in ("os-stop", "os-start"):
+        act(cloud, server["id"], {action: None})
+        rest(cloud, wait, server["id"])
+    after = show_port(cloud, port_id).json()["port"]
+    assert {key for key in ("fixed_ips", "mac_address") if before[key] != after[key]} == {changed}
+    assert told_macs(cloud, server["id"]) == [after["mac_address"]]
+    assert cloud.fabric.reserved[after["mac_address"]].ip == after["fixed_ips"][0]["ip_address"]

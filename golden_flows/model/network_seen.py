@@ -1,0 +1,90 @@
+"""What a probe in the guest found out about its network, once somebody was logged in; whichever agent configured it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from golden_flows.model.guest import canonical_mac
+
+ANSWERED, SILENT, TOO_LONG = "answered", "silent", "too-long"
+ACK = "ack"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NicMtu:
+    """One interface. Source: /sys/class/net, /proc/sys/net/ipv6/conf."""
+
+    name: str
+    mac: str
+    mtu: int | None = None
+    mtu6: int | None = None
+    """What IPv6 makes of it, by the router's word; None without IPv6."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ping:
+    """One echo request that must not be fragmented on its way, to the gateway."""
+
+    size_bytes: int
+    """Of the whole IPv4 packet."""
+    outcome: str
+    """``answered``, ``silent``, ``too-long`` (the guest's own kernel refuses to send it), or why there was none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renewal:
+    """What the DHCP server said to a request for the same address again, as a client sends it at T1 (RFC 2131, 4.4.5).
+
+    From the address itself to the server alone: not every filter that lets the first lease through lets this through.
+    """
+
+    answer: str = ""
+    """``ack``, ``nak``; empty for silence."""
+    ip: str = ""
+    lease_s: int | None = None
+    error: str = ""
+    """Why nothing could be asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolver:
+    """A name server, asked for the name of the guest's own address and for that of the guest."""
+
+    address: str
+    answers: tuple[str, ...] = ()
+    """The code of each answer that came: ``NOERROR``, ``NXDOMAIN``, ``REFUSED`` … (RFC 1035, 4.1.1)."""
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leftover:
+    """A MAC or an address of another cloud's NIC, where it was found in the guest."""
+
+    what: str
+    where: str
+    """``eth0``, or a path."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSeen:
+    """``unseen`` says what kept us from looking; everything else is empty then."""
+
+    unseen: str = ""
+    nics: tuple[NicMtu, ...] = ()
+    pings: tuple[Ping, ...] = ()
+    """The smallest first, then one of the network's MTU, and one that is longer by a byte. Empty without a gateway."""
+    renewal: Renewal | None = None
+    """None where no DHCP server is known."""
+    resolvers: tuple[Resolver, ...] = ()
+    """Those that the subnet offers."""
+    nameservers: tuple[str, ...] = ()
+    """Those that the guest uses."""
+    search: tuple[str, ...] = ()
+    """Domains in which the guest looks for a name."""
+    home: tuple[str, ...] = ()
+    """MACs and addresses at home, which were sought."""
+    left: tuple[Leftover, ...] = ()
+
+    def find(self, mac: str) -> NicMtu | None:
+        """The NIC with this MAC, or None."""
+        return next((one for one in self.nics if canonical_mac(one.mac) == canonical_mac(mac)), None)
