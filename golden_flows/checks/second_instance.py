@@ -48,6 +48,8 @@ def a_neighbour_sees_the_fixed_address(facts: Facts) -> Said:
     one = seen.neighbour
     if one is None or one.error:
         return unseen_inside(facts, one.error if one else "the first instance could not ask its twin")
+    if one.stranger:
+        return NotApplicable(f"it is not Anne's app that answers at {one.peer} (see AP-1): {one.stranger}")
     if _address(one.seen_as) == _address(one.own):
         return ()
     if one.seen_as is None and (seen.twin is None or seen.twin.nonce_found is None):

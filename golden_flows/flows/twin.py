@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from golden_flows.clouds.cloud import Cloud
-from golden_flows.errors import GuestError, InteropError, Unsupported, WaitTimeout
+from golden_flows.errors import GuestError, InteropError, Unsupported, WaitTimeout, shorten
 from golden_flows.flows import files
 from golden_flows.flows.instance import Instance
 from golden_flows.flows.setting import APP_TIMEOUT_S, SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Setting, request
@@ -21,6 +21,7 @@ from golden_flows.guests.ssh import GuestShell, KeyPair, host_fingerprint
 from golden_flows.guests.tcp import HttpAnswer, http_get, url_of
 from golden_flows.model.facts import BootFacts
 from golden_flows.model.guest import GuestReport
+from golden_flows.model.network_data import bare_ip
 from golden_flows.model.second_instance import LaterBoot, MachineIdentity, Neighbour, SecondInstanceFacts
 from golden_flows.waiting import Deadline, wait_for
 
@@ -103,7 +104,8 @@ def _ask_neighbour(guest: Instance, report: GuestReport | None, twin: BootFacts)
     except GuestError as error:
         return replace(seen, error=error.what)
     lines = told.split()
-    return replace(seen, seen_as=lines[1].strip("[]") if len(lines) == 2 else None)
+    seen_as = lines[1].strip("[]") if len(lines) == 2 else ""
+    return replace(seen, seen_as=seen_as) if bare_ip(seen_as) else replace(seen, stranger=shorten(told.strip(), 80))
 
 
 def _identity_of(guest: Instance, report: GuestReport | None) -> MachineIdentity:

@@ -41,7 +41,9 @@ class Neighbour:
     peer: str
     """The twin's."""
     seen_as: str | None = None
-    """None when nothing answered."""
+    """None when nothing answered, or something else than the app."""
+    stranger: str = ""
+    """What that said."""
     error: str = ""
     """Why nothing could be asked."""
 

@@ -148,3 +148,10 @@ def test_a_neighbour_that_was_not_asked_earns_no_pass(neighbour: Neighbour | Non
     assert isinstance(said("N1-5", facts), NotObserved)
     keyless = replace(facts, dst=replace(facts.dst, auth=()))
     assert isinstance(said("N1-5", keyless), NotApplicable)
+
+
+def test_somebody_else_in_the_twin_s_place_says_nothing_of_addresses() -> None:
+    stranger = replace(NEIGHBOUR, seen_as=None, stranger="<html>It works!</html>")
+    found = said("N1-5", with_second(neighbour=stranger))
+    assert isinstance(found, NotApplicable)
+    assert "It works!" in found.proof
