@@ -100,4 +100,5 @@ def test_the_stock_image_says_who_reads_its_guests() -> None:
 
 def test_only_the_stock_image_needs_the_programs_that_set_up_a_system() -> None:
     assert set(programs_of("debian").values()) == {"mmdebstrap", "uidmap"}
-    assert not programs_of("pocket")
+    assert set(programs_of("pocket").values()) == {"binutils"}
+    assert not programs_of("pocket-emulated")
