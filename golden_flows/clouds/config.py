@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import yaml
 from keystoneauth1 import exceptions as auth_errors
@@ -156,6 +158,8 @@ def _read_entry(name: str, source: OpenStackConfig) -> CloudConfig:
     entry = source.cloud_config["clouds"][name]
     file = str(source.config_filename or "environment")
     interop = entry.get("interop") or {}
+    if "interop" not in entry and (near := difflib.get_close_matches("interop", map(str, entry), 1, cutoff=0.75)):
+        raise UsageError(f"{file}: cloud {name!r} has a key {near[0]!r}", "did you mean 'interop'?")
     if not isinstance(interop, Mapping):
         raise UsageError(f"{file}: cloud {name!r}: 'interop' is not a table")
     try:
@@ -238,14 +242,29 @@ def _convert(key: str, value: object, annotation: str) -> object:
 
 
 def _access(value: object) -> str | None:
-    """``socks5h://host:port``, or ``{socks: URL}``."""
+    """As a URL: ``socks5h://host:port``, or what ``golden_flows.guests.jump`` reads."""
+    if isinstance(value, Mapping) and "jump" in value and set(value) <= {"jump", "key", "host_key"}:
+        return _jump({key: str(one) for key, one in value.items()})
     if isinstance(value, Mapping) and set(value) == {"socks"}:
         value = value["socks"]
     if value is None:
         return None
     if isinstance(value, str) and value.startswith(("socks5h://", "socks5://")):
         return value
-    raise _WrongType("a SOCKS URL such as socks5h://127.0.0.1:1080, or {socks: URL}")
+    jump = "{jump: USER@HOST:PORT, key: FILE, host_key: SHA256:…}"
+    raise _WrongType(f"a SOCKS URL such as socks5h://127.0.0.1:1080, {{socks: URL}}, or {jump}")
+
+
+def _jump(told: Mapping[str, str]) -> str:
+    if not re.fullmatch(r"[^@\s/?#]+@(\[[0-9A-Fa-f:.]+\]|[^@:\s/?#]+)(:[0-9]{1,5})?", told["jump"]):
+        raise _WrongType("{jump: USER@HOST or USER@HOST:PORT, …}")
+    key_file = Path(told["key"]).expanduser() if "key" in told else None
+    if key_file is not None and not key_file.is_file():
+        raise _WrongType(f"{{jump: …, key: FILE}} with a file that exists ({key_file} does not)")
+    if "host_key" in told and not re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}=?", told["host_key"]):
+        raise _WrongType("{jump: …, host_key: SHA256:…}, as ssh-keygen -lf prints it")
+    query = urlencode({key: one for key, one in told.items() if key != "jump"})
+    return f"ssh://{told['jump']}" + (f"?{query}" if query else "")
 
 
 def _evidence_level(value: object) -> EvidenceLevel:

@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
 from golden_flows.errors import GuestError, WaitTimeout, shorten
-from golden_flows.guests.socket_path import WayInBroken, connect
+from golden_flows.guests.jump import WayInBroken
+from golden_flows.guests.socket_path import connect
 from golden_flows.model.facts import LoginAttempt
 from golden_flows.waiting import Deadline, wait_for
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-import requests
-
-from golden_flows.errors import shorten
-from golden_flows.guests.socket_path import WayInBroken, connect
+from golden_flows.errors import GuestError, shorten
+from golden_flows.guests.jump import WayInBroken
+from golden_flows.guests.socket_path import connect
 
 CHUNK_BYTES = 64 * 1024
 
@@ -67,21 +70,33 @@ def _ask(
     body = bytearray()
     status: int | None = None
     until_s = time.monotonic() + timeout_s
-    with requests.Session() as session:
-        session.trust_env = False
-        if access is not None:
-            session.proxies = {"http": access, "https": access}
-        try:
-            with session.request(
-                method, url, data=sent or None, timeout=stalled_s, stream=True, allow_redirects=False
-            ) as response:
-                status = response.status_code
-                for chunk in response.iter_content(CHUNK_BYTES):
-                    body += chunk
-                    if len(body) > limit_bytes:
-                        return HttpAnswer(status, bytes(body[:limit_bytes]), f"more than {limit_bytes} bytes")
-                    if time.monotonic() > until_s:
-                        return HttpAnswer(status, bytes(body), f"the body took longer than {timeout_s:.0f} s")
-        except (requests.RequestException, OSError, ValueError) as error:
-            return HttpAnswer(status, bytes(body), shorten(f"{type(error).__name__}: {error}", 300))
-    return HttpAnswer(status, bytes(body), "")
+    try:
+        with _asked(method, url, sent, access, stalled_s) as response:
+            status = response.status
+            while chunk := response.read1(CHUNK_BYTES):
+                body += chunk
+                if len(body) > limit_bytes:
+                    return HttpAnswer(status, bytes(body[:limit_bytes]), f"more than {limit_bytes} bytes")
+                if time.monotonic() > until_s:
+                    return HttpAnswer(status, bytes(body), f"the body took longer than {timeout_s:.0f} s")
+            cut = f"the body ended {response.length} bytes early" if response.length else ""
+    except (http.client.HTTPException, OSError, ValueError, GuestError) as error:
+        return HttpAnswer(status, bytes(body), shorten(f"{type(error).__name__}: {error}", 300))
+    return HttpAnswer(status, bytes(body), cut)
+
+
+@contextlib.contextmanager
+def _asked(
+    method: str, url: str, sent: bytes, access: str | None, stalled_s: float
+) -> Iterator[http.client.HTTPResponse]:
+    """Over a socket of ``connect``, which alone knows every way in."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname is None:
+        raise ValueError(f"no URL of plain HTTP: {url!r}")
+    port = parts.port or http.client.HTTP_PORT
+    asking = http.client.HTTPConnection(parts.hostname, port, timeout=stalled_s)
+    with contextlib.closing(asking):
+        asking.sock = connect(parts.hostname, port, access, stalled_s)
+        asking.request(method, parts.path or "/", body=sent or None, headers={"Accept-Encoding": "identity"})
+        with asking.getresponse() as response:
+            yield response

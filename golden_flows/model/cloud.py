@@ -58,6 +58,8 @@ class Profile:
     """Domains to look for names in, as DHCP tells them there (option 119). Empty: not claimed."""
     image_format: str | None = None
     """Disk format that an imported RAW image is converted into (``vhd``); None: not converted."""
+    import_methods: tuple[str, ...] = ()
+    """Glance's import methods that tenants are promised (``glance-direct``); whatever else is there is no fault."""
     hypervisor: str = "unknown"
     disk_drivers: tuple[str, ...] = ()
     """Guest drivers expected on the root disk (``virtio_blk``). Empty: any paravirtual driver."""
@@ -74,7 +76,9 @@ class Profile:
     in_all: bool = True
     """Whether `all` on the command line means this cloud, too."""
     access: str | None = None
-    """SOCKS URL of the way in (``socks5h://127.0.0.1:1080``); None: guests are reached directly."""
+    """The way in: SOCKS URL (``socks5h://127.0.0.1:1080``), or a jump host's (``ssh://user@host:22?key=…``).
+
+    None: guests are reached directly."""
     console: bool = True
     """Whether ``os-getConsoleOutput`` is offered."""
     boot_timeout_s: float = 120.0

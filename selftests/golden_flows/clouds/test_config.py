@@ -8,6 +8,7 @@ import pytest
 
 from golden_flows.clouds.config import known_cloud_names, load_clouds, read_profile
 from golden_flows.errors import UsageError
+from golden_flows.guests.jump import JumpHost
 from golden_flows.model.evidence import EvidenceLevel
 
 PASSWORD = "correct-horse"
@@ -159,3 +160,31 @@ def test_the_key_is_of_the_kind_that_is_needed(interop: dict[str, object], kind:
 def test_a_wrong_value_is_named(key: str, value: object) -> None:
     with pytest.raises(UsageError, match=key):
         read_profile("c", {key: value})
+
+
+def test_a_jump_host_is_read_as_one_url(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("")
+    pinned = "SHA256:" + "b/+" * 14 + "c"
+    access = read_profile(
+        "a", {"access": {"jump": "anne@jump.example.org:2222", "key": str(key), "host_key": pinned}}
+    ).access
+    assert access is not None
+    found = JumpHost.parse(access)
+    assert (str(found), found.key_file, found.host_key) == ("anne@jump.example.org:2222", str(key), pinned)
+    assert JumpHost.parse(read_profile("a", {"access": {"jump": "anne@jump"}}).access or "").port == 22
+
+
+@pytest.mark.parametrize(
+    "access",
+    [
+        {"jump": "jump.example.org"},
+        {"jump": "anne@jump:ssh"},
+        {"jump": "anne@jump", "key": "/nowhere/key"},
+        {"jump": "anne@jump", "host_key": "aa:bb"},
+        {"jump": "anne@jump", "keys": "x"},
+    ],
+)
+def test_a_jump_host_that_cannot_be_is_named(access: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=r"interop\.access must be"):
+        read_profile("a", {"access": access})
