@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from golden_flows import reference_clouds
-from golden_flows.clouds.config import known_cloud_names, load_clouds
+from golden_flows.clouds.config import known_cloud_names, load_clouds, read_profile
 from golden_flows.errors import InteropError, UsageError
 from golden_flows.lending import needed_mib
 from golden_flows.model.cloud import Pair
@@ -120,8 +120,10 @@ def _fitting(offers: Mapping[str, Offer], budget_mib: int) -> _Everything:
 
 
 def _require_readable(offer: Offer) -> None:
+    """Before it is started: afterwards its clouds.yaml would say the same wrong thing."""
     if offer.trouble:
         raise UsageError(f"reference cloud {offer.name!r}: {offer.trouble}", offer.remedy)
+    read_profile(offer.name, offer.interop)
 
 
 def _too_large(pair: Pair, offers: Mapping[str, Offer], needed: int, budget_mib: int) -> InteropError:

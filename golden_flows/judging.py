@@ -18,6 +18,7 @@ FACTS_OF: Final = {
     "export": Stage.EXPORT,
     "transfer": Stage.TRANSFER,
     "imported": Stage.IMPORT,
+    "token_death": Stage.IMPORT,
     "conversion": Stage.CONVERSION,
     "boot": Stage.BOOT,
     "auth": Stage.AUTH,
@@ -32,6 +33,7 @@ FACTS_OF: Final = {
     "power": Stage.USER_DATA,
     "application": Stage.APPLICATION,
     "second_instance": Stage.SECOND_INSTANCE,
+    "discovered": Stage.LIFECYCLE,
     "lifecycle": Stage.LIFECYCLE,
 }
 """Which stage reads each field of ``Facts``."""

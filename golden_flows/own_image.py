@@ -80,9 +80,7 @@ def fetch(
     if stated is not None and stated not in FORMATS:
         raise UsageError(f"--image-format {stated!r} is not taken", f"formats: {', '.join(FORMATS)}")
     name = shown(asked)
-    file = _download(asked, name, scratch / "own-image", say) if _is_url(asked) else Path(asked).expanduser()
-    if not file.is_file():
-        raise UsageError(f"--image {name}: there is no such file", f"{GLANCE_PREFIX}NAME is an image on the source")
+    file = _download(asked, name, scratch / "own-image", say) if _is_url(asked) else _file(asked)
     disk_format = _checked_format(name, file, stated)
     raw = file
     if disk_format != "raw":
@@ -99,6 +97,27 @@ def fetch(
         raise UsageError(f"--image {name} is no disk: it has {size} bytes", "a disk has whole sectors of 512 bytes")
     told = f"{name} ({disk_format})"
     return OwnImage(path=raw, size_bytes=size, sha256=sha256_of(raw, size), told=told, properties=dict(properties))
+
+
+def look(asked: str, stated: str | None = None) -> int | None:
+    """How large the disk in a file of the user's is, in bytes; None for a URL: it is not fetched for a look.
+
+    Raises ``UsageError`` for what is no disk image that can be taken.
+    """
+    if _is_url(asked):
+        return None
+    file = _file(asked)
+    if _checked_format(asked, file, stated) == "raw":
+        return file.stat().st_size
+    inspector = format_inspector.detect_file_format(str(file))
+    return int(inspector.virtual_size) if inspector is not None else None
+
+
+def _file(asked: str) -> Path:
+    file = Path(asked).expanduser()
+    if not file.is_file():
+        raise UsageError(f"--image {asked}: there is no such file", f"{GLANCE_PREFIX}NAME is an image on the source")
+    return file
 
 
 def shown(asked: str) -> str:

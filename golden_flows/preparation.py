@@ -120,7 +120,7 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
     for note in choice.notes:
         say(note)
     faults = _faults_by_cloud(asked.faults, choice.reference)
-    _require_part(asked.owned, choice.cells)
+    require_part(asked.owned, choice.cells)
     glance = own_image.glance_name(asked.image) if asked.image and own_image.is_glance_name(asked.image) else None
     for name in choice.reference:
         reference_clouds.check(name, faults.get(name, ()), asked.install, glance)
@@ -256,7 +256,8 @@ def _faults_by_cloud(faults: Sequence[str], started: Sequence[str]) -> dict[str,
     return by_cloud
 
 
-def _require_part(owned: Sequence[str], cells: Sequence[Pair]) -> None:
+def require_part(owned: Sequence[str], cells: Sequence[Pair]) -> None:
+    """Raises ``UsageError`` for an owned cloud that is in no cell."""
     taking_part = {name for cell in cells for name in (cell.src, cell.dst)}
     for name in owned:
         if name not in taking_part:

@@ -17,6 +17,7 @@ from typing import Any
 
 from golden_flows.errors import CloudError, UsageError, shorten
 from golden_flows.interrupts import uninterrupted
+from golden_flows.model.discovery import FlavorFound, NetworkFound, SubnetFound
 
 START_TIMEOUT_S = 600.0
 """Generous: the first start downloads Debian packages and builds the golden image."""
@@ -35,6 +36,10 @@ class Offer:
     name: str
     title: str = ""
     hypervisor: str = ""
+    machine: str = ""
+    image_format: str = ""
+    channels: tuple[str, ...] = ()
+    auth: tuple[str, ...] = ()
     memory_mib: int = 0
     """What it takes of this machine with up to two guests."""
     guest_mib: int = 0
@@ -45,8 +50,10 @@ class Offer:
     """What to take instead where it does not fit; may be empty."""
     not_in_all: str = ""
     """Why ``all`` does not mean it; empty where it does."""
-    networks: tuple[Mapping[str, Any], ...] = ()
-    """``{name, dhcp, cidr, mtu}`` each."""
+    networks: tuple[NetworkFound, ...] = ()
+    floating: str = ""
+    """CIDR of its floating IPs, and the network that they come from; empty: none."""
+    flavors: tuple[FlavorFound, ...] = ()
     interop: Mapping[str, Any] = field(default_factory=dict)
     """What its clouds.yaml entry will say under ``interop:``."""
     trouble: str = ""
@@ -71,14 +78,25 @@ def _offer(listed: Mapping[str, Any]) -> Offer:
         name=listed["name"],
         title=listed["title"],
         hypervisor=listed["hypervisor"],
+        machine=listed["machine"],
+        image_format=listed["image_format"],
+        channels=tuple(listed["channels"]),
+        auth=tuple(listed["auth"]),
         memory_mib=int(listed["memory_mib"]),
         guest_mib=int(listed["guest_mib"]),
         guests_max=int(listed["guests_max"]),
         smaller=listed["smaller"],
         not_in_all=listed["not_in_all"],
-        networks=tuple(listed["networks"]),
+        networks=tuple(_network(one) for one in listed["networks"]),
+        floating="{cidr} from {network}".format(**listed["floating"]) if listed["floating"] else "",
+        flavors=tuple(FlavorFound(**one) for one in listed["flavors"]),
         interop=listed["interop"],
     )
+
+
+def _network(listed: Mapping[str, Any]) -> NetworkFound:
+    subnets = tuple(SubnetFound(**{**one, "gateway": one["gateway"] or None}) for one in listed["subnets"])
+    return NetworkFound(name=listed["name"], mtu=listed["mtu"], subnets=subnets)
 
 
 def check(name: str, faults: Sequence[str], install: bool, image: str | None = None) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 
 from golden_flows.clouds.cloud import Cloud, connect
 from golden_flows.clouds.config import CloudConfig, load_clouds
-from golden_flows.errors import InteropError, RecordError
+from golden_flows.errors import GuestError, InteropError, RecordError, UsageError
 from golden_flows.flows.anne import Anne
 from golden_flows.flows.golden_flow import GoldenFlow
+from golden_flows.flows.instance import GUEST_RAM_MIB
 from golden_flows.flows.setting import CLEANUP_TIMEOUT_S, Setting
 from golden_flows.flows.shared_source import SourceShelf
+from golden_flows.guests.socket_path import require_way_in
 from golden_flows.journal import Journal
 from golden_flows.judging import judge
 from golden_flows.ledger import Ledger, read_ledger
@@ -230,6 +232,14 @@ class Session:
         for name in names:
             if name not in self._clouds:
                 yield f"{name}: {self.greet(name)}"
+        self._require_flavors(pair)
+
+    def _require_flavors(self, pair: Pair) -> None:
+        """What leaves the source must fit on the destination's flavor. Raises ``UsageError`` naming what it fits."""
+        home, abroad, own = self._clouds[pair.src], self._clouds[pair.dst], self.context.own_image
+        needed = own.size_bytes if own else home.source_image().disk_bytes_needed
+        flavor = home.pick_flavor(home.profile.flavor, needed, GUEST_RAM_MIB)
+        abroad.pick_flavor(abroad.profile.flavor, flavor.disk_bytes or needed, GUEST_RAM_MIB)
 
     def greet(self, name: str) -> str:
         """Connect to a cloud whose configuration is known, and look up what its profile names: who we are there."""
@@ -238,6 +248,7 @@ class Session:
             who = cloud.preflight()
             needs_image = name in self.context.sources and self.context.own_image is None
             cloud.find_named(needs_image=needs_image)
+            _require_way_in(cloud)
         except BaseException:
             self._clouds.pop(name).close()
             raise
@@ -300,3 +311,11 @@ class Session:
             cloud.close()
         self._clouds.clear()
         self.journal.close()
+
+
+def _require_way_in(cloud: Cloud) -> None:
+    """Raises ``UsageError``: without it every cell of that cloud would fail at its first login."""
+    try:
+        require_way_in(cloud.profile.access)
+    except GuestError as error:
+        raise UsageError(f"cloud {cloud.name!r}: {error.what}", error.remedy) from error

@@ -6,6 +6,7 @@ Exit codes: 0 certified or done, 1 nonconformance, 2 usage, 3 incomplete or brok
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,9 +15,13 @@ from pathlib import Path
 import click
 import pytest
 
-from golden_flows import cleaning, reference_clouds, standing_clouds
+from golden_flows import cleaning, cloud_listing, reference_clouds, standing_clouds
 from golden_flows.errors import InteropError, UsageError
+from golden_flows.guideline import CURRENT
 from golden_flows.model.outcome import ExitCode
+from golden_flows.planning.plan import as_document, draw_up
+from golden_flows.planning.text import render
+from golden_flows.preparation import Asked, split_names
 from golden_flows.progress import plain_console
 from reports.formats import terminal
 from reports.read import read_run
@@ -67,12 +72,11 @@ def clouds() -> None:
 
 
 @clouds.command("list")
-def clouds_list() -> None:
-    """Say which reference clouds exist, and which are up."""
-    running = {one.name: one for one in standing_clouds.standing()}
-    for name, title in reference_clouds.known_profiles().items():
-        state = f"up at {running[name].api_url} ({running[name].evidence})" if name in running else "down"
-        click.echo(f"{name:<16} {state:<8} {title}")
+@click.option("--json", "as_json", is_flag=True, help="the same as a JSON list")
+def clouds_list(as_json: bool) -> None:
+    """Say which reference clouds exist, what each of them is, and which are up."""
+    entries = cloud_listing.entries()
+    click.echo(json.dumps(entries, indent=1) if as_json else cloud_listing.told(entries, _columns()), nl=as_json)
 
 
 @clouds.command("up")
@@ -121,6 +125,48 @@ def report(folder: Path) -> None:
     for name, path in sorted(files.items()):
         click.echo(f"{name:<12} {path}")
     sys.exit(finished.exit_code.value)
+
+
+@cli.command()
+@click.option("--src", required=True, metavar="A[,B]", help="as for a run")
+@click.option("--dst", required=True, metavar="C[,D]", help="as for a run")
+@click.option("--image", metavar="NAME|FILE|URL", help="as for a run")
+@click.option("--image-format", metavar="FORMAT", help="as for a run")
+@click.option("--no-shims", is_flag=True, help="as for a run")
+@click.option("--i-own-this-cloud", "owned", multiple=True, metavar="CLOUD", help="as for a run")
+@click.option("--guideline", default=CURRENT, metavar="DATE", help="as for a run")
+@click.option("--json", "as_json", is_flag=True, help="the plan as one JSON object")
+def plan(
+    src: str,
+    dst: str,
+    image: str | None,
+    image_format: str | None,
+    no_shims: bool,
+    owned: Sequence[str],
+    guideline: str,
+    as_json: bool,
+) -> None:
+    """Say what a run would make, how many, and which checks would judge; make nothing.
+
+    Clouds of clouds.yaml are asked, reading only; no reference cloud is started. Exit 2 when the run could not begin.
+    """
+    asked = Asked(
+        split_names(src),
+        split_names(dst),
+        image=image,
+        image_format=image_format,
+        shims=not no_shims,
+        guideline=guideline,
+        owned=tuple(dict.fromkeys(owned)),
+    )
+    drawn = draw_up(asked)
+    click.echo(json.dumps(as_document(drawn), indent=1) if as_json else render(drawn, _columns()), nl=as_json)
+    sys.exit(0 if drawn.can_begin else ExitCode.USAGE.value)
+
+
+def _columns() -> int:
+    """Long lines are hard to read, whatever the terminal's width."""
+    return min(max(60, shutil.get_terminal_size().columns), 110)
 
 
 @cli.command()

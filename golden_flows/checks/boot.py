@@ -56,6 +56,8 @@ RESPAWNS_MAX = 2
 """A getty ends when somebody logs out; one that ends oftener within a boot has no console to stand on."""
 
 LINES_MAX = 5
+LOGIN_PROMPT = re.compile(r"^\S+ login: ?$", re.MULTILINE)
+"""As getty writes it."""
 
 
 @check("BT-1", needs=("boot",))
@@ -73,10 +75,25 @@ def server_is_active_and_guest_is_up(facts: Facts) -> Said:
         return NotObserved("the guest agent began to report on the console, but no whole report reached us")
     if not boot.console.strip():
         return NotObserved("no report over SSH and an empty console: a dead guest cannot be told from a mute one")
-    last = shorten(boot.console.strip().splitlines()[-1], 160)
     remedy = "read the console: does the firmware find the disk, and the initramfs a driver for it?"
+    if LOGIN_PROMPT.search(boot.console):
+        remedy = f"the guest did boot: is its agent {facts.dst.agent!r}, and did it run? (image property interop_agent)"
     expected = f"a report of its agent within {facts.dst.boot_timeout_s:.0f} s"
-    return (Finding(subject, expected, f"ACTIVE and silent; the console ends: {last!r}", remedy),)
+    return (Finding(subject, expected, f"ACTIVE and silent; {what_the_console_tells(boot.console)}", remedy),)
+
+
+def what_the_console_tells(console: str) -> str:
+    """Of a guest that never reported, the best there is: the words of a failed boot, a login prompt, or its end."""
+    if not console.strip():
+        return "its console is empty"
+    bad = re.compile("|".join((*NO_ROOT, *NO_DISK)), re.IGNORECASE)
+    lines = [line.strip() for line in console.splitlines() if line.strip()]
+    failed = [line for line in lines if bad.search(line)]
+    if failed:
+        return f"its console says {shorten(failed[-1], 160)!r}"
+    if LOGIN_PROMPT.search(console):
+        return "its console shows a login prompt: it did boot, and no agent that is read here told of it"
+    return f"its console ends {shorten(lines[-1], 160)!r}"
 
 
 @check("BT-2", needs=("boot",))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from golden_flows.clouds import deletion, images, interfaces, servers
+from golden_flows.clouds import deletion, discovery, images, interfaces, servers, token_probe
 from golden_flows.clouds import networks as network_api
 from golden_flows.clouds.config import CloudConfig
 from golden_flows.clouds.records import (
-    Discovery,
     Download,
     FlavorRef,
     ImageRef,
@@ -31,7 +30,8 @@ from golden_flows.errors import CloudError, Unsupported, UsageError
 from golden_flows.journal import Journal
 from golden_flows.ledger import CleanupReport, Ledger
 from golden_flows.model.cloud import Profile
-from golden_flows.model.facts import ExportFacts, ImportFacts, PortFacts, PutProbe
+from golden_flows.model.discovery import Discovery
+from golden_flows.model.facts import ExportFacts, ImportFacts, PortFacts, PutProbe, TokenDeath
 from golden_flows.model.files import Answer
 from golden_flows.waiting import Deadline
 
@@ -89,28 +89,18 @@ class Cloud:
         if needs_image:
             self.source_image()
         self.find_networks(profile.networks)
-        if profile.floating_network:
-            self.find_networks([profile.floating_network])
+        self.check_floating_network()
         if profile.flavor:
             self.pick_flavor(profile.flavor, 0, 0)
 
+    def check_floating_network(self) -> None:
+        """Raises ``UsageError`` where the profile names one that is not there, or gives out no floating IPs."""
+        if self.profile.floating_network:
+            network_api.find_external(self._api, self.profile.floating_network)
+
     def discover(self) -> Discovery:
-        """What the cloud says of itself before anything is made on it."""
-        schema = self._api.read("image", "/schemas/image").get("properties")
-        formats = schema.get("disk_format") if isinstance(schema, dict) else None
-        enum = formats.get("enum") if isinstance(formats, dict) else None
-        newest = servers.newest_microversion(self._api)
-        extensions = self._api.read("network", "/extensions").get("extensions")
-        return Discovery(
-            import_methods=images.import_methods(self._api),
-            disk_formats=tuple(str(one) for one in enum or () if one is not None),
-            compute_microversion=f"{newest[0]}.{newest[1]}",
-            networks=network_api.list_networks(self._api),
-            network_extensions=tuple(
-                str(one["alias"]) for one in extensions or () if isinstance(one, dict) and "alias" in one
-            ),
-            at=datetime.now(UTC),
-        )
+        """What the cloud says of itself to this tenant, before anything is made on it."""
+        return discovery.discover(self._api)
 
     # -- what is there
 
@@ -240,13 +230,19 @@ class Cloud:
             raise Unsupported(f"the profile of cloud {self.name!r} says 'console: false'")
         return servers.read_console(self._api, server_id, tail_lines)
 
+    def look_at_offers(self, server_id: str) -> tuple[int, bool]:
+        """Of an ACTIVE server, whatever is declared: (HTTP status of its console, whether it has a config drive)."""
+        shown = servers.show(self._api, server_id) or {}
+        # Nova's word is a text, "True" or nothing.
+        return servers.console_status(self._api, server_id), str(shown.get("config_drive")).lower() == "true"
+
     def list_ports(self, server_id: str, networks: Sequence[NetworkRef]) -> tuple[PortFacts, ...]:
         """In the order of ``networks``."""
         return network_api.list_ports(self._api, server_id, networks)
 
     def attach_floating_ip(self, server_id: str, port_id: str, network: str) -> str:
         """Take an address from external network ``network`` (a name) for that port; returns the address."""
-        (pool,) = network_api.find_networks(self._api, [network])
+        pool = network_api.find_external(self._api, network)
         # A floating IP has no name; its description carries the prefix instead.
         label = self._full(f"for-{server_id}")
         key = self._ledger.planned(self.name, "floating_ip", label)
@@ -401,16 +397,25 @@ class Cloud:
     def put_probe(self, deadline: Deadline) -> PutProbe:
         """1 MiB of random bytes by legacy ``PUT /file``; the image is deleted again at once."""
         content = os.urandom(PROBE_BYTES)
-        full = self._full("put-probe")
+        with self._small_image("put-probe", deadline) as image_id:
+            return images.probe_put(self._api, image_id, content, hashlib.sha512(content).hexdigest(), deadline)
+
+    def token_probe(self, deadline: Deadline) -> TokenDeath:
+        """Revoke a token of our own in the middle of a small upload; the image is deleted again at once."""
+        return token_probe.probe(self._api, self._small_image, deadline)
+
+    @contextlib.contextmanager
+    def _small_image(self, name: str, deadline: Deadline) -> Iterator[str]:
+        """The id of a queued RAW image that is deleted in the end."""
+        full = self._full(name)
         key = self._ledger.planned(self.name, "image", full)
         response = images.create(self._api, full, "raw", {RUN_TAG: self._ledger.run})
         if response.status_code != 201:
-            raise self._api.refusal(response, "creating an image for the PUT probe")
+            raise self._api.refusal(response, f"creating an image for {name}")
         image_id = str(self._api.json_of(response, "/images").get("id"))
         self._ledger.created(key, image_id)
-        sha512 = hashlib.sha512(content).hexdigest()
         try:
-            return images.probe_put(self._api, image_id, content, sha512, deadline)
+            yield image_id
         finally:
             self.delete_image(image_id, deadline)
 

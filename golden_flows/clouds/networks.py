@@ -8,6 +8,7 @@ from typing import Any
 from golden_flows.clouds.records import NetworkRef
 from golden_flows.clouds.session import ApiSession
 from golden_flows.errors import UsageError
+from golden_flows.model.discovery import NetworkFound, SubnetFound
 from golden_flows.model.facts import PortFacts
 from golden_flows.model.ipv6 import Subnet6
 
@@ -18,6 +19,30 @@ def list_networks(api: ApiSession) -> tuple[NetworkRef, ...]:
             NetworkRef(str(one.id), str(one.name), one.mtu, bool(one.is_router_external))
             for one in api.sdk.network.networks()
         )
+
+
+def look_at_networks(api: ApiSession) -> tuple[NetworkFound, ...]:
+    """Every network with those of its subnets that this tenant may read."""
+    with api.guard("listing subnets"):
+        subnets = list(api.sdk.network.subnets())
+        return tuple(
+            NetworkFound(
+                name=str(one.name),
+                external=bool(one.is_router_external),
+                mtu=one.mtu,
+                subnets=tuple(_subnet_seen(subnet) for subnet in subnets if subnet.network_id == one.id),
+            )
+            for one in api.sdk.network.networks()
+        )
+
+
+def _subnet_seen(subnet: Any) -> SubnetFound:
+    return SubnetFound(
+        cidr=str(subnet.cidr),
+        dhcp=bool(subnet.is_dhcp_enabled),
+        gateway=subnet.gateway_ip or None,
+        has_host_routes=bool(subnet.host_routes),
+    )
 
 
 def find_networks(api: ApiSession, names: Sequence[str]) -> tuple[NetworkRef, ...]:
@@ -41,6 +66,19 @@ def find_networks(api: ApiSession, names: Sequence[str]) -> tuple[NetworkRef, ..
             raise UsageError(f"cloud {api.name!r} has {count} named {name!r}", f"networks: {known}")
         found.append(matches[0])
     return tuple(found)
+
+
+def find_external(api: ApiSession, name: str) -> NetworkRef:
+    """The network that floating IPs come from. Raises ``UsageError`` naming those that there are."""
+    networks = list_networks(api)
+    found = next((one for one in networks if name in (one.name, one.id)), None)
+    if found is None or not found.external:
+        known = ", ".join(sorted(one.name for one in networks if one.external)) or "none"
+        what = "no network" if found is None else "no external network"
+        raise UsageError(
+            f"cloud {api.name!r} has {what} {name!r} to take floating IPs from", f"external networks: {known}"
+        )
+    return found
 
 
 def list_ports(api: ApiSession, server_id: str, networks: Sequence[NetworkRef]) -> tuple[PortFacts, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 Progress = Callable[[int, int | None], None]
 """Told ``(done_bytes, total_bytes)`` while a transfer runs; the total is None when nobody knows it."""
@@ -129,17 +128,3 @@ class Expansion:
     """Whether all bytes beyond ``original_bytes`` are zero; None when there are none."""
     error: str
     seconds: float
-
-
-@dataclass(frozen=True)
-class Discovery:
-    """What a cloud says of itself before anything is made on it."""
-
-    import_methods: tuple[str, ...]
-    disk_formats: tuple[str, ...]
-    """From ``/v2/schemas/image``."""
-    compute_microversion: str | None
-    """Newest offered."""
-    networks: tuple[NetworkRef, ...]
-    network_extensions: tuple[str, ...]
-    at: datetime

@@ -36,13 +36,20 @@ def list_flavors(api: ApiSession) -> tuple[FlavorRef, ...]:
 
 
 def pick_flavor(api: ApiSession, name: str | None, min_disk_bytes: int, min_ram_mib: int) -> FlavorRef:
-    """The flavor of that name, or the smallest that fits."""
+    """The flavor of that name, or the smallest that fits. Raises ``UsageError`` naming those that would do."""
     flavors = list_flavors(api)
     if name is not None:
         named = next((one for one in flavors if name in (one.name, one.id)), None)
         if named is None:
             known = ", ".join(sorted(one.name for one in flavors)) or "none"
             raise UsageError(f"cloud {api.name!r} has no flavor {name!r}", f"flavors: {known}")
+        if 0 < named.disk_bytes < min_disk_bytes:
+            larger = [one.name for one in flavors if one.disk_bytes == 0 or one.disk_bytes >= min_disk_bytes]
+            raise UsageError(
+                f"flavor {name!r} of cloud {api.name!r} has a disk of {named.disk_bytes} bytes, and the image needs "
+                f"{min_disk_bytes}",
+                f"flavors that it fits: {', '.join(sorted(larger)) or 'none'}",
+            )
         return named
     fitting = [
         one
@@ -150,14 +157,7 @@ def wait(api: ApiSession, server_id: str, began_s: float, deadline: Deadline, wa
 
 def read_console(api: ApiSession, server_id: str, tail_lines: int | None) -> str:
     """``os-getConsoleOutput``. Empty while the server is still being built (409)."""
-    arguments = {} if tail_lines is None else {"length": tail_lines}
-    response = api.send(
-        "compute",
-        "POST",
-        f"/servers/{server_id}/action",
-        json={"os-getConsoleOutput": arguments},
-        microversion="2.1",
-    )
+    response = _ask_console(api, server_id, tail_lines)
     if response.status_code == 409:
         return ""
     if response.status_code in (403, 405, 501):
@@ -168,6 +168,15 @@ def read_console(api: ApiSession, server_id: str, tail_lines: int | None) -> str
         raise api.refusal(response, f"reading the console of server {server_id}")
     output = api.json_of(response, "os-getConsoleOutput").get("output")
     return output if isinstance(output, str) else ""
+
+
+def console_status(api: ApiSession, server_id: str) -> int:
+    """What ``os-getConsoleOutput`` answers: an HTTP status."""
+    return _ask_console(api, server_id, 1).status_code
+
+
+def _ask_console(api: ApiSession, server_id: str, tail_lines: int | None) -> requests.Response:
+    return _act(api, server_id, "os-getConsoleOutput", {} if tail_lines is None else {"length": tail_lines})
 
 
 def reboot(api: ApiSession, server_id: str, soft: bool) -> None:

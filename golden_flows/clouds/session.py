@@ -29,12 +29,13 @@ class ApiSession:
     """``service`` is ``compute``, ``image``, ``network`` or ``volume``: the openstacksdk proxy of that name."""
 
     def __init__(self, config: CloudConfig, journal: Journal, request_timeout_s: float) -> None:
-        self.name, self.config = config.name, config
+        self.name, self.config, self._journal = config.name, config, journal
         region = config._region_config
         auth = region.config.get("auth") or {}
         self.auth_url = str(auth.get("auth_url"))
         for key in SECRET_AUTH_KEYS:
             journal.hide(auth.get(key))
+        self.auth_type = str(region.config.get("auth_type") or "password")
         if not region.config.get("api_timeout"):
             region.config["api_timeout"] = request_timeout_s
         self.sdk: Any = None
@@ -70,8 +71,12 @@ class ApiSession:
         params: Mapping[str, str] | None = None,
         microversion: str | None = None,
         stream: bool = False,
+        token: str | None = None,
     ) -> requests.Response:
-        """One request; any HTTP status is an answer. Raises ``CloudError`` when there is no answer."""
+        """One request; any HTTP status is an answer. Raises ``CloudError`` when there is no answer.
+
+        A token that the cloud refuses is replaced by a fresh one, once; ``token`` is sent instead, and never replaced.
+        """
         options: dict[str, Any] = {"headers": dict(headers or {}), "raise_exc": False}
         if json is not None:
             options["json"] = json
@@ -83,9 +88,20 @@ class ApiSession:
             options["microversion"] = microversion
         if stream:
             options["stream"] = True
+        if token is not None:
+            options["authenticated"] = False
+            options["headers"]["X-Auth-Token"] = token
         with self.guard(f"{method} {path}"):
             response: requests.Response = getattr(self.sdk, service).request(path, method, **options)
             return response
+
+    def another_token(self) -> str:
+        """A token beside the session's own. Raises ``CloudError`` or ``UsageError``."""
+        with self.guard("logging in once more"):
+            session = self.sdk.session
+            token = str(session.auth.get_auth_ref(session).auth_token)
+        self._journal.hide(token)
+        return token
 
     def ask(
         self, service: str, method: str, path: str, *, expect: Collection[int] = (200,), **options: Any

@@ -18,7 +18,7 @@ from dataclasses import replace
 from golden_flows.clouds import disk_image, mover
 from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.size_probe import probe_size
-from golden_flows.errors import GuestError, InteropError, WaitTimeout
+from golden_flows.errors import GuestError, InteropError, RecordError, WaitTimeout
 from golden_flows.flows import (
     account,
     devices,
@@ -31,6 +31,7 @@ from golden_flows.flows import (
     twin,
     ways_in,
 )
+from golden_flows.flows.declared import seen, table
 from golden_flows.flows.golden_flow import StageFunction, StageStopped
 from golden_flows.flows.home import SourceImage
 from golden_flows.flows.hotplug import as_json, plug_and_unplug
@@ -63,6 +64,7 @@ from golden_flows.guests.tcp import HttpAnswer, http_get, http_post, probe_port,
 from golden_flows.model import vhd
 from golden_flows.model.account import AccountFacts
 from golden_flows.model.cloud import TRAVELLING_PROPERTIES, Pair
+from golden_flows.model.discovery import Discovery, DiscoveryFacts
 from golden_flows.model.ec2 import only_ec2
 from golden_flows.model.facts import (
     ApplicationFacts,
@@ -73,6 +75,7 @@ from golden_flows.model.facts import (
     KernelLog,
     Leftover,
     LifecycleFacts,
+    TokenDeath,
     UserDataFacts,
 )
 from golden_flows.model.network_data import bare_ip
@@ -94,6 +97,7 @@ class Anne:
         self._files: tuple[files.File, ...] = ()
         self._guest: Instance | None = None
         self._inventory_before: dict[str, dict[str, dict[str, str]]] = {}
+        self._discovered: dict[str, Discovery] = {}
         pair = Pair(setting.src.name, setting.dst.name)
         self._record = Record(setting.journal, pair)
         self.facts = Facts(pair=pair, src=setting.src.profile, dst=setting.dst.profile)
@@ -154,16 +158,26 @@ class Anne:
         self.facts = replace(self.facts, transfer=transferred, imported=imported)
 
     def import_(self) -> None:
-        """The destination's Glance takes the image in; beside it, the legacy way is probed with a small image."""
+        """The destination's Glance takes the image in; beside it, two small images probe the ways of upload."""
         self._record.stage = Stage.IMPORT
         imported = self.facts.imported
         if imported is None:
             raise InteropError("nothing was imported")
         self._record.say("probing the legacy upload")
         imported = replace(imported, probe=self._at.dst.put_probe(Deadline.after(60.0)))
-        self.facts = replace(self.facts, imported=imported)
+        self._record.say("revoking a token of ours in the middle of a small upload")
+        self.facts = replace(self.facts, imported=imported, token_death=self._lose_a_token())
         if imported.final_status != "active" or not imported.image_id:
             raise StageStopped(f"the image ended as {imported.final_status!r}: {imported.message or 'no reason given'}")
+
+    def _lose_a_token(self) -> TokenDeath:
+        """What cannot be found out here is TX-5's trouble, not the story's."""
+        try:
+            return self._at.dst.token_probe(Deadline.after(60.0))
+        except RecordError:
+            raise
+        except InteropError as trouble:
+            return TokenDeath(way="an upload", sent_bytes=0, message=str(trouble))
 
     def conversion(self) -> None:
         """The image as the destination stores it now, read back and expanded to RAW."""
@@ -438,6 +452,7 @@ class Anne:
     def lifecycle(self) -> None:
         """Everything made is deleted on both clouds; inventories before and after prove it."""
         self._record.stage = Stage.LIFECYCLE
+        self._tell_what_was_discovered()
         self._record.keep_cloud_evidence(self._at.clouds)
         self._record.say("deleting everything, and looking whether it is gone")
         leftovers: list[Leftover] = []
@@ -468,9 +483,22 @@ class Anne:
 
     # -- small print
 
+    def _tell_what_was_discovered(self) -> None:
+        """Both clouds as they were found, beside what is declared of them."""
+        src, dst = (self._discovered.get(one.name) for one in (self._at.src, self._at.dst))
+        if src is not None and dst is not None:
+            facts = self.facts
+            discovered = DiscoveryFacts(src=seen(src, facts.source_boot), dst=seen(dst, facts.boot))
+            self.facts = replace(facts, discovered=discovered)
+            for profile, found in ((facts.src, discovered.src), (facts.dst, discovered.dst)):
+                self._record.keep(
+                    f"{profile.cloud}.declared-discovered.txt", table(profile, found), "APIs, reading only"
+                )
+
     def _take_inventory(self) -> None:
         for cloud in self._at.clouds:
             self._inventory_before[cloud.name] = cloud.inventory()
+            self._discovered[cloud.name] = cloud.discover()
 
     def _image_properties(self) -> dict[str, str]:
         """Properties that describe the system inside the image, and so travel with it; never the source's hardware."""

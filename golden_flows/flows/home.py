@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from golden_flows.checks.boot import what_the_console_tells
 from golden_flows.clouds import mover
 from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.mover import Spooled
@@ -86,7 +87,8 @@ def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> str
         keep_evidence(home, source, record)
         raise CloudError(
             f"Anne's instance never came up at home: server {facts.server_id} on {home.name!r} is {facts.status}"
-            + (f" ({facts.fault})" if facts.fault else ""),
+            + (f" ({facts.fault})" if facts.fault else "")
+            + (f" and silent; {what_the_console_tells(facts.console)}" if facts.status == "ACTIVE" else ""),
             "the source cloud must run its own image before a pair can be judged; see its console in the evidence",
         )
     if not instance.login.asked:

@@ -131,7 +131,9 @@ class Instance:
         )
         state = self.cloud.wait_server(server.id, deadline)
         ports: tuple[PortFacts, ...] = ()
+        console_status, config_drive = None, None
         if state.status == "ACTIVE":
+            console_status, config_drive = self.cloud.look_at_offers(server.id)
             ports = self.cloud.list_ports(server.id, request.networks)
             self.address = self._public_address(ports)
         return BootFacts(
@@ -147,6 +149,8 @@ class Instance:
             seconds_to_active=state.seconds_to_reach,
             seconds_to_report=None,
             run_id=self._run_id,
+            console_status=console_status,
+            config_drive=config_drive,
             agent_cannot=dict(self.agent.CANNOT),
         )
 
@@ -232,15 +236,28 @@ class Instance:
             raise GuestError(f"server {self.server_id} was launched with no way in")
         if not self.address:
             raise GuestError(f"server {self.server_id} has no address to log in to")
-        return GuestShell.open(
-            self.address,
-            SSH_PORT,
-            self.login.user,
-            key=self.login.key,
-            password=None if self.login.key else self.login.password,
-            access=self.cloud.profile.access,
-            known_fingerprints=report.host_key_fingerprints if report and report.host_key_fingerprints else None,
-            deadline=deadline,
+        try:
+            return GuestShell.open(
+                self.address,
+                SSH_PORT,
+                self.login.user,
+                key=self.login.key,
+                password=None if self.login.key else self.login.password,
+                access=self.cloud.profile.access,
+                known_fingerprints=report.host_key_fingerprints if report and report.host_key_fingerprints else None,
+                deadline=deadline,
+            )
+        except GuestError as error:
+            raise GuestError(error.what, error.remedy or self._other_way_in()) from error
+
+    def _other_way_in(self) -> str:
+        """What to try where nothing reaches a guest; empty where somebody said how it is reached."""
+        profile = self.cloud.profile
+        if profile.access or profile.floating_network:
+            return ""
+        return (
+            f"fixed addresses of {profile.cloud} are reached from this machine as they are; if they cannot be, name "
+            "interop: floating_network, or access"
         )
 
 

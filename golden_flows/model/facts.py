@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from golden_flows.model.account import AccountFacts
 from golden_flows.model.cloud import Pair, Profile
+from golden_flows.model.discovery import DiscoveryFacts
 from golden_flows.model.files import FileFacts, LimitFacts
 from golden_flows.model.guest import Consoles, GuestReport
 from golden_flows.model.ipv6 import Ipv6Facts, Subnet6
@@ -122,6 +123,29 @@ class ImportFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TokenDeath:
+    """A small image of random bytes, whose upload was half done when its token was revoked."""
+
+    way: str
+    """``PUT /file``, or ``PUT /stage`` and an import, where policy closes the first to tenants."""
+    sent_bytes: int
+    skipped: str = ""
+    """Why no token died; everything else is unknown then."""
+    upload_status: int | None = None
+    """None where the connection broke off without an answer."""
+    image_status: str | None = None
+    disk_format: str | None = None
+    size_bytes: int | None = None
+    virtual_size_bytes: int | None = None
+    message: str = ""
+
+    @property
+    def kept_bytes(self) -> int | None:
+        """The disk that the image holds now; None where the cloud does not say."""
+        return self.size_bytes if self.disk_format == "raw" else self.virtual_size_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
 class PutProbe:
     """A 1 MiB image of random bytes, sent as raw by ``PUT /v2/images/{id}/file``."""
 
@@ -230,6 +254,10 @@ class BootFacts:
     seconds_to_active: float | None
     seconds_to_report: float | None
     run_id: str = ""
+    console_status: int | None = None
+    """HTTP status of ``os-getConsoleOutput``; None where the server never became ACTIVE."""
+    config_drive: bool | None = None
+    """Whether the API says that the server has one; None as above."""
     agent_cannot: Mapping[str, str] = field(default_factory=dict)
     """What the guest's agent has no way to do (``password`` …), with the proof."""
 
@@ -404,6 +432,7 @@ class Facts:
     export: ExportFacts | None = None
     transfer: TransferFacts | None = None
     imported: ImportFacts | None = None
+    token_death: TokenDeath | None = None
     conversion: ConversionFacts | None = None
     boot: BootFacts | None = None
     """Anne's instance on the destination; also what the NIC, metadata and driver checks read."""
@@ -424,4 +453,6 @@ class Facts:
     """How the guest went down and up again for ``user_data.after_reboot``."""
     application: ApplicationFacts | None = None
     second_instance: SecondInstanceFacts | None = None
+    discovered: DiscoveryFacts | None = None
+    """Read at the end, when all has been seen."""
     lifecycle: LifecycleFacts | None = None

@@ -19,6 +19,10 @@ MakeRaw = Callable[[ExportFacts, Path, Path, Path], ShimFacts]
 """(what was exported, its bytes, an empty folder to work in, the file to make)."""
 
 
+READY = (tgz_vhd_to_raw.NAME, *(snapshot_to_raw.NAMES))
+"""Names of all of them."""
+
+
 def find(export: ExportFacts) -> MakeRaw | None:
     """The shim for this export; None where it is RAW already, or nothing of ours can read it."""
     return next((one.make_raw for one in (tgz_vhd_to_raw, snapshot_to_raw) if one.applies(export)), None)

@@ -15,6 +15,7 @@ from golden_flows.model.facts import ExportFacts, ShimFacts
 DISK_MAX_BYTES = 256 * 1024**3
 """More than any image of this suite; every byte of it is hashed, holes too."""
 TIMEOUT_S = 1800.0
+NAMES = tuple(f"{one}-to-raw" for one in disk_image.READABLE)
 
 
 def applies(export: ExportFacts) -> bool:

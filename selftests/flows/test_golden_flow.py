@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from golden_flows.guideline import load_guideline
+from selftests.flows.foretold import require_foretold
 from selftests.flows.interop import run_interop
 
 pytestmark = pytest.mark.qemu
@@ -42,6 +43,7 @@ def test_private_to_public_lite_is_certified(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.explain()
     assert result.by_outcome("pass") | result.by_outcome("not-applicable") == {one["id"] for one in result.checks()}
     assert result.by_outcome("not-applicable") <= NOT_IN_LITE, result.explain()
+    require_foretold(result, "private", "public-lite", whole=True)
     for name in ("junit.xml", "matrix.html", "matrix.md", "allure-results"):
         assert (result.folder / name).exists()
     kept = b"".join(path.read_bytes() for path in result.folder.rglob("*") if path.is_file())
@@ -96,6 +98,7 @@ def test_the_way_back_is_certified_and_names_the_shim_that_it_needs(tmp_path: Pa
     assert result.exit_code == 0, result.explain()
     assert result.by_outcome("pass") | result.by_outcome("not-applicable") == {one["id"] for one in result.checks()}
     assert result.by_outcome("not-applicable") <= NOT_AT_HOME, result.explain()
+    require_foretold(result, "public-lite", "private", image=str(own), whole=True)
     assert {one["id"]: one["flags"] for one in result.checks() if one["flags"]} == {"EX-1": ["shim=tgz-vhd-to-raw"]}
     assert f"Anne starts from {own} (qcow2)" in (result.folder / "journal.jsonl").read_text("utf-8")
 
@@ -130,7 +133,20 @@ class Flow:
 
 
 NOT_AFTER_EXPORT = {"EX-1", "EX-2", "EX-3", "EX-4", "LC-2"}
-NOT_AFTER_BOOT = NOT_AFTER_EXPORT | {"TX-6", "IM-2", "IM-5", "IM-9", "CV-1", "CV-2", "CV-3", "CV-4", "CV-6", "CV-7"}
+NOT_AFTER_BOOT = NOT_AFTER_EXPORT | {
+    "DC-1",
+    "TX-5",
+    "TX-6",
+    "IM-2",
+    "IM-5",
+    "IM-9",
+    "CV-1",
+    "CV-2",
+    "CV-3",
+    "CV-4",
+    "CV-6",
+    "CV-7",
+}
 SECOND = {"AU-4", "N1-5", "UD-4", "UD-5", "UD-7"}
 EVERY_CHECK = frozenset(one.id for one in load_guideline().requirements)
 AFTER_EXPORT = EVERY_CHECK - NOT_AFTER_EXPORT
@@ -140,8 +156,15 @@ FROM_INSIDE = frozenset({"MD-4", "MD-5", "MD-6", "MD-7", "MD-12", "MD-14", "N1-2
 """What only somebody who is logged in can ask."""
 
 FLOWS = (
-    # The hash of half an image says nothing.
-    Flow((fault("private:truncate_tail=4096", "EX-2"),), blocked=AFTER_EXPORT | {"EX-3"}),
+    # The hash of half an image says nothing. What the source is not, its profile notwithstanding, is seen all the same.
+    Flow(
+        (
+            fault("private:truncate_tail=4096", "EX-2"),
+            fault("private:console_closed", "DC-1"),
+            fault("private:import_closed", "DC-1"),
+        ),
+        blocked=AFTER_EXPORT | {"EX-3"},
+    ),
     Flow(
         (
             fault("public-lite:put_forbidden", "IM-5"),
@@ -173,6 +196,7 @@ FLOWS = (
             fault("public-lite:renew_drop", "N1-7"),
             fault("public-lite:dhcp_options_lost", "N1-9"),
             fault("private:stale_static", "N1-5 N2-13"),
+            fault("public-lite:token_ttl=5", ""),
         )
     ),
     # Each is waited for until its time is up, so this takes minutes; N2-5 fails with nd_empty as well.
@@ -201,10 +225,13 @@ FLOWS = (
         | FROM_INSIDE
         | SECOND,
     ),
-    # The metadata service, asked from inside, by guests whose NICs are in another order than the API's.
+    # The metadata service, asked from inside, by guests whose NICs are in another order than the API's. On the way
+    # there tokens die, early and in the middle of an upload.
     Flow(
         (
             fault("public-lite:nic_order", ""),
+            fault("private:token_ttl=5", ""),
+            fault("public-lite:token_half", "TX-5"),
             fault("public-lite:404_as_500", "MD-2 MD-4"),
             fault("public-lite:latin1", "MD-5"),
             fault("public-lite:trust_headers", "MD-6"),
@@ -315,3 +342,4 @@ def test_a_fault_is_caught_by_its_check_and_by_no_other(flow: Flow, tmp_path: Pa
     assert not result.by_outcome("broken"), result.explain()
     assert not result.by_outcome("not-run"), result.explain()
     assert result.exit_code == 1
+    require_foretold(result, flow.src, flow.dst, whole=False)

@@ -14,6 +14,7 @@ from selftests.golden_flows.checks.facts_builder import (
     attempt,
     auth,
     boot,
+    discovered,
     dst_profile,
     healthy_facts,
     key_line,
@@ -64,8 +65,10 @@ def posted_facts(*, told: PasswordPost | None = TOLD, **changes: Any) -> Facts:
         password_change=None,
     )
     keys = with_keys(OWNER.text, LAUNCHED.text)
+    found = discovered()
     return replace(
         healthy_facts(),
+        discovered=replace(found, dst=replace(found.dst, config_drive=False)),
         dst=replace(dst_profile(), auth=("key", "password-post"), key_type="rsa", channels=("openstack-http",)),
         boot=replace(boot(), report=seen),
         auth=asked,

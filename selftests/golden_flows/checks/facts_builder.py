@@ -13,6 +13,7 @@ from golden_flows.guideline import load_checks
 from golden_flows.model.account import AccountFacts, AuthorizedKeys, KeyLine
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.config_drive import TREE, ConfigDriveSeen
+from golden_flows.model.discovery import CloudSeen, Discovery, DiscoveryFacts, NetworkFound, SubnetFound
 from golden_flows.model.facts import (
     ApplicationFacts,
     AuthFacts,
@@ -31,6 +32,7 @@ from golden_flows.model.facts import (
     PutProbe,
     ShimFacts,
     SizeProbe,
+    TokenDeath,
     TransferFacts,
     UserDataFacts,
 )
@@ -91,7 +93,9 @@ def qcow2_head(*, version: int = 3, backing: int = 0, incompatible: int = 0, com
 
 
 def src_profile() -> Profile:
-    return Profile(cloud="private", channels=("openstack-http", "ec2-http"), auth=("key",))
+    return Profile(
+        cloud="private", channels=("openstack-http", "ec2-http"), auth=("key",), import_methods=("glance-direct",)
+    )
 
 
 def dst_profile() -> Profile:
@@ -500,6 +504,38 @@ def lifecycle() -> LifecycleFacts:
     return LifecycleFacts(before=counts, after=counts, made=9, leftovers=())
 
 
+def token_death() -> TokenDeath:
+    return TokenDeath(
+        way="PUT /file",
+        sent_bytes=MIB,
+        upload_status=204,
+        image_status="active",
+        disk_format="raw",
+        size_bytes=MIB,
+    )
+
+
+def discovered() -> DiscoveryFacts:
+    subnets = (SubnetFound(cidr="10.10.0.0/24", dhcp=True), SubnetFound(cidr="10.11.0.0/24", dhcp=False))
+    found = Discovery(
+        compute_microversion="2.96",
+        import_methods=("glance-direct",),
+        disk_formats=("raw", "qcow2", "vhd"),
+        networks=tuple(
+            NetworkFound(name=name, subnets=(one,)) for name, one in zip(("flat", "multi"), subnets, strict=True)
+        ),
+    )
+    return DiscoveryFacts(
+        src=CloudSeen(discovery=found, console_status=200, config_drive=False),
+        dst=CloudSeen(discovery=found, console_status=200, config_drive=True),
+    )
+
+
+def with_src_seen(**changes: Any) -> Facts:
+    found = discovered()
+    return replace(healthy_facts(), discovered=replace(found, src=replace(found.src, **changes)))
+
+
 def healthy_facts() -> Facts:
     return Facts(
         pair=Pair("private", "public"),
@@ -516,6 +552,7 @@ def healthy_facts() -> Facts:
             rss_peak_bytes=80 * MIB,
         ),
         imported=imported(),
+        token_death=token_death(),
         conversion=conversion(),
         boot=boot(),
         auth=auth(),
@@ -530,6 +567,7 @@ def healthy_facts() -> Facts:
         power=power(),
         application=application(),
         second_instance=second_instance(),
+        discovered=discovered(),
         lifecycle=lifecycle(),
     )
 

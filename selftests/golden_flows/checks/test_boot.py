@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from golden_flows.checks.boot import what_the_console_tells
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import NotApplicable, NotObserved
 from golden_flows.model.guest import Consoles, Getty
@@ -197,3 +198,19 @@ def test_a_guest_without_gettys_proves_it_and_one_that_does_not_tell_earns_no_pa
     assert isinstance(said("BT-5", with_files(consoles=None)), NotObserved)
     told = with_report(consoles=Consoles(gettys=(Getty(line="ttyS0", exists=True, respawns=9),)))
     assert "BT-5" in failing(replace(told, auth=with_files(consoles=None).auth))
+
+
+def test_of_a_guest_that_never_reports_the_console_is_judged() -> None:
+    assert what_the_console_tells("  \n") == "its console is empty"
+    assert what_the_console_tells("SeaBIOS\nBoot failed: not a bootable disk\n\nretrying\n") == (
+        "its console says 'Boot failed: not a bootable disk'"
+    )
+    assert "no agent that is read here" in what_the_console_tells("Debian GNU/Linux 12 anne ttyS0\n\nanne login: ")
+    assert what_the_console_tells("one\ntwo\n") == "its console ends 'two'"
+
+
+def test_a_guest_that_booted_without_our_agent_is_told_apart_from_one_that_did_not() -> None:
+    found = said("BT-1", with_boot(report=None, console="Linux\n\ncirros login: "))
+    assert isinstance(found, tuple)
+    assert "shows a login prompt" in found[0].actual
+    assert "interop_agent" in found[0].remedy

@@ -11,6 +11,7 @@ from refclouds.faults import FAULTS
 
 from golden_flows.guideline import load_guideline
 from golden_flows.model.account import PostProbe
+from golden_flows.model.discovery import Discovery
 from golden_flows.model.facts import Facts, Leftover, PasswordChange, PowerFacts
 from golden_flows.model.files import Answer
 from golden_flows.model.guest import Channel, Consoles, Getty, UserDataRun
@@ -28,6 +29,7 @@ from selftests.golden_flows.checks.account_facts import (
 from selftests.golden_flows.checks.facts_builder import (
     IP_HOME,
     MAC1,
+    MIB,
     OWNER,
     SIZE_BYTES,
     attempt,
@@ -45,6 +47,7 @@ from selftests.golden_flows.checks.facts_builder import (
     qcow2_head,
     report,
     second_instance,
+    token_death,
     user_data,
     vhd_footer,
     with_answer,
@@ -72,6 +75,7 @@ from selftests.golden_flows.checks.facts_builder import (
     with_second,
     with_shim,
     with_size_probe,
+    with_src_seen,
     with_user_data_run,
     with_vendor_parts,
 )
@@ -271,6 +275,13 @@ SEEN: Mapping[str, Facts] = {
     "flip_bit_at": with_export(computed_hash="0", computed_md5="0"),
     "old_snapshot": _without_app(),
     "stage_lost": with_import(statuses_seen=("queued", "uploading", "importing", "queued"), final_status="queued"),
+    "token_ttl": healthy_facts(),
+    "token_half": replace(healthy_facts(), token_death=replace(token_death(), size_bytes=MIB // 2)),
+    "import_closed": with_src_seen(discovery=Discovery()),
+    "console_closed": replace(
+        with_src_seen(console_status=403),
+        boot=with_boot(console="", report=report()).boot,
+    ),
     "put_forbidden": with_probe(put_status=403, image_status="queued", size_bytes=None),
     "flip_bit_store": replace(
         with_probe(os_hash_value="0"), conversion=with_conversion(expanded_sha256="0").conversion

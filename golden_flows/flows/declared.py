@@ -1,0 +1,40 @@
+"""What is declared of a cloud beside what it was found to be, for the facts and for readers."""
+
+from __future__ import annotations
+
+from golden_flows.model.cloud import Profile
+from golden_flows.model.discovery import CloudSeen, Discovery
+from golden_flows.model.facts import BootFacts
+
+UNSAID, UNSEEN = "nothing", "not seen"
+
+
+def seen(discovery: Discovery, boot: BootFacts | None) -> CloudSeen:
+    """``boot``: of our server there, if it got that far."""
+    if boot is None:
+        return CloudSeen(discovery=discovery)
+    return CloudSeen(discovery=discovery, console_status=boot.console_status, config_drive=boot.config_drive)
+
+
+def table(profile: Profile, found: CloudSeen) -> str:
+    """One line a key: name, declared, discovered. Everything that was discovered is in it."""
+    told = found.discovery
+    console = UNSEEN if found.console_status is None else f"HTTP {found.console_status}"
+    drive = UNSEEN if found.config_drive is None else "on our server" if found.config_drive else "none on our server"
+    rows = [
+        ("key", "declared", "discovered"),
+        ("import_methods", _listed(profile.import_methods), _listed(told.import_methods)),
+        ("image_format", profile.image_format or "not converted", f"Glance takes {_listed(told.disk_formats)}"),
+        ("networks", _listed(profile.networks), "; ".join(map(str, told.networks)) or UNSEEN),
+        ("flavor", profile.flavor or UNSAID, _listed(tuple(one.name for one in told.flavors))),
+        ("channels", _listed(profile.channels), f"config drive: {drive}; files: {told.files_max}"),
+        ("console", "yes" if profile.console else "no", console),
+        ("compute", UNSAID, f"up to {told.compute_microversion}"),
+        ("extensions", UNSAID, _listed(told.network_extensions)),
+        *(("could not be read", UNSAID, one) for one in told.unread),
+    ]
+    return "\n".join(" | ".join((f"{key:<14}", f"{declared:<28}", discovered)) for key, declared, discovered in rows)
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return ", ".join(words) or UNSAID

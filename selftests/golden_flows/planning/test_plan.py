@@ -1,0 +1,197 @@
+"""Plans by somebody who has never seen the cloud: its API, and a clouds.yaml entry that only logs in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from golden_flows.errors import UsageError
+from golden_flows.planning.expecting import Ahead
+from golden_flows.planning.plan import PlanAhead, as_document, draw_up
+from golden_flows.planning.text import render
+from golden_flows.preparation import Asked
+from selftests.refclouds.api.conftest import PASSWORD, Running, golden, serve
+
+__all__ = ["golden"]
+
+Foreign = Callable[..., Running]
+
+
+@pytest.fixture
+def foreign(tmp_path: Path, golden: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Foreign]:
+    """Starts a cloud's API; clouds.yaml has it under ``name`` with these ``interop:`` keys, or none at all."""
+    running: list[Running] = []
+    entries: dict[str, Any] = {}
+    file = tmp_path / "clouds.yaml"
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(file))
+
+    def start(profile: str, name: str = "mine", faults: Sequence[str] = (), **interop: object) -> Running:
+        cloud = serve(profile, faults, tmp_path / f"state-{len(running)}", golden)
+        running.append(cloud)
+        entries[name] = {**cloud.auth("anne"), "region_name": "RegionOne"}
+        if interop:
+            entries[name]["interop"] = interop
+        file.write_text(yaml.safe_dump({"clouds": entries}), "utf-8")
+        return cloud
+
+    yield start
+    for cloud in running:
+        cloud.stop()
+
+
+def plan(src: str, dst: str, **asked: Any) -> PlanAhead:
+    return draw_up(Asked([src], [dst], **asked))
+
+
+def stored(cloud: Running) -> dict[str, int]:
+    """How many the cloud has of what a run makes."""
+    store = cloud.cloud.store
+    return {
+        "server": len(store.list("server")),
+        "image": len(store.list("image")),
+        "port": len(store.list("port")),
+        "keypair": len(store.list("keypair")),
+        "security_group": len(store.list("security_group")),
+        "floatingip": len(store.list("floatingip")),
+        "task": len(store.list("task")),
+    }
+
+
+def test_an_entry_that_only_logs_in_is_told_all_that_it_lacks(foreign: Foreign) -> None:
+    foreign("public-lite")
+    drawn = plan("mine", "mine")
+    told = [f"{one.what} | {one.remedy}" for one in drawn.clouds["mine"].troubles]
+    assert len(told) == 2
+    assert "does not say which image Anne starts from" in told[0]
+    assert "has 2 networks, and the profile names none | set 'interop: networks:' to some of: flat, multi" in told[1]
+    assert not drawn.can_begin
+    text = render(drawn)
+    assert "cannot begin: cloud 'mine' has 2 networks" in text
+    assert PASSWORD not in text + json.dumps(as_document(drawn))
+
+
+def test_an_image_named_for_the_run_is_enough_where_there_is_one_network(foreign: Foreign) -> None:
+    cloud = foreign("private")
+    before = stored(cloud)
+    drawn = plan("mine", "mine", image="golden-pocket")
+    assert drawn.can_begin
+    mine = drawn.clouds["mine"]
+    assert [one.name for one in mine.networks] == ["private"]
+    assert (mine.flavor.name if mine.flavor else "") == "pocket", "the smallest that fits"
+    assert mine.image_bytes == 4 << 20
+    assert drawn.counts("mine") == {
+        "keypair": 3,
+        "security_group": 3,
+        "server": 5,
+        "port": 6,
+        "snapshot": 2,
+        "image": 3,
+    }
+    assert drawn.servers_at_once("mine") == 3
+    (cell,) = drawn.cells
+    assert "nobody said --i-own-this-cloud mine" in cell.of(Ahead.DOES_NOT)["MD-6"]
+    assert "the server has one NIC" in cell.of(Ahead.DOES_NOT)["N2-1"]
+    assert "ec2-http" in cell.of(Ahead.OPEN)["MD-11"]
+    assert any("floating_network: public" in note for note in mine.notes)
+    assert stored(cloud) == before, "a plan makes nothing"
+
+
+def test_a_cloud_called_one_s_own_is_tried_with_hostile_questions(foreign: Foreign) -> None:
+    foreign("private")
+    (cell,) = plan("mine", "mine", image="golden-pocket", owned=["mine"]).cells
+    assert cell.checks["MD-6"].ahead is Ahead.APPLIES
+
+
+def test_a_cloud_that_cannot_begin_spares_the_cells_of_the_others(foreign: Foreign) -> None:
+    foreign("private", "good", image="golden-pocket")
+    foreign("public-lite", "bad")
+    drawn = draw_up(Asked(["good"], ["good", "bad"]))
+    assert [bool(one.checks) for one in drawn.cells] == [True, False]
+    assert "good → bad: cannot begin" in render(drawn)
+    assert sum(one.name == "anne-home" for one in drawn.makes["good"] if one.kind == "server") == 1
+
+
+@pytest.mark.parametrize(
+    ("interop", "what", "remedy"),
+    [
+        ({"networks": ["privat"]}, "no network named 'privat'", "networks: private, public"),
+        ({"flavor": "pockett"}, "no flavor 'pockett'", "flavors: pocket, small"),
+        ({"image": "golden-pockett"}, "no active image 'golden-pockett'", "active images: golden-pocket"),
+        ({"floating_network": "pubic"}, "no network 'pubic' to take floating IPs from", "external networks: public"),
+        ({"floating_network": "private"}, "no external network 'private'", "external networks: public"),
+    ],
+)
+def test_what_does_not_exist_is_named_with_what_does(
+    foreign: Foreign, interop: dict[str, object], what: str, remedy: str
+) -> None:
+    foreign("private", **{"image": "golden-pocket", **interop})
+    (trouble,) = plan("mine", "mine").clouds["mine"].troubles
+    assert what in trouble.what
+    assert remedy in trouble.remedy
+
+
+def test_an_image_that_outgrows_the_flavor_s_disk_is_seen_before_anything_is_made(foreign: Foreign) -> None:
+    cloud = foreign("private", image="golden-pocket", flavor="small")
+    large = next(one for one in cloud.cloud.store.list("image") if one["name"] == "golden-pocket")
+    cloud.cloud.store.patch("image", large["id"], virtual_size=3 << 30)
+    (trouble,) = plan("mine", "mine").clouds["mine"].troubles
+    assert (
+        "flavor 'small' of cloud 'mine' has a disk of 1073741824 bytes, and the image needs 3221225472" in trouble.what
+    )
+    assert trouble.remedy == "flavors that it fits: pocket"
+
+
+def test_a_cloud_that_does_not_answer_is_a_trouble_of_its_own(foreign: Foreign) -> None:
+    foreign("private", image="golden-pocket").stop()
+    drawn = plan("mine", "mine")
+    assert drawn.clouds["mine"].where == "does not answer"
+    assert not drawn.can_begin
+
+
+def test_reference_clouds_are_planned_by_their_profiles_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "clouds.yaml").write_text("clouds: {}\n", "utf-8")
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
+    drawn = plan("private", "public-lite")
+    assert {name: one.where for name, one in drawn.clouds.items()} == dict.fromkeys(
+        ("private", "public-lite"), "reference cloud, not started for a plan"
+    )
+    assert drawn.counts("private") == {
+        "keypair": 1,
+        "security_group": 1,
+        "server": 1,
+        "floating_ip": 1,
+        "snapshot": 1,
+        "port": 1,
+    }
+    assert all(len(line) <= 80 for line in render(drawn, 80).splitlines())
+    everything: Mapping[str, Any] = as_document(drawn)
+    (cell,) = everything["cells"]
+    assert set(cell["checks"]) == {one.id for one in drawn.guideline.requirements}
+
+
+def test_of_many_cells_only_the_counts_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "clouds.yaml").write_text("clouds: {}\n", "utf-8")
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
+    drawn = draw_up(Asked(["private", "vmdk", "rawstore"], ["private", "vmdk"]))
+    text = render(drawn)
+    assert len(drawn.cells) == 6
+    assert text.count(" do not, ") == 6
+    assert "do not apply\n" not in text
+    assert sum(one.name == "anne-home" for one in drawn.makes["vmdk"] if one.kind == "server") == 1, (
+        "once for all cells"
+    )
+    assert sum(one.name == "anne" for one in drawn.makes["vmdk"] if one.kind == "server") == 3, "for each cell"
+
+
+def test_names_that_nothing_has_are_refused_as_in_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "clouds.yaml").write_text("clouds: {}\n", "utf-8")
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
+    with pytest.raises(UsageError, match="no cloud is called 'privat'"):
+        plan("privat", "public-lite")
+    with pytest.raises(UsageError, match="there is no such file"):
+        plan("private", "public-lite", image="./nowhere.qcow2")
