@@ -189,11 +189,16 @@ def _host_routes(cell: Prospect) -> Said:
 def _stored(*formats: str) -> Rule:
     def rule(cell: Prospect) -> Said:
         declared = cell.dst.profile.image_format
-        if declared in formats:
-            return None
-        return not_(f"{cell.dst.name} stores {declared or 'what it is given, which is RAW'}")
+        if declared is None:
+            return open_(f"{cell.dst.name} declares no image_format; where it stores {formats[0]}")
+        return None if declared in formats else not_(f"{cell.dst.name} stores {declared}")
 
     return rule
+
+
+def _declared_vhd(cell: Prospect) -> Said:
+    declared = cell.dst.profile.image_format
+    return None if declared in vhd.NAMES else not_(f"{cell.dst.name} does not declare that it stores VHD")
 
 
 def _on_xen(cell: Prospect) -> Said:
@@ -263,7 +268,7 @@ RULES: Mapping[str, Rule] = {
     "IM-9": _legacy_put,
     "CV-4": _stored(*vhd.NAMES),
     "CV-6": _stored(QCOW2),
-    "CV-7": _stored(*vhd.NAMES),
+    "CV-7": _declared_vhd,
     "BT-4": _console,
     "BT-5": _when("where init keeps login prompts up"),
     "BT-8": _smbios,

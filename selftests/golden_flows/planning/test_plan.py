@@ -97,6 +97,7 @@ def test_an_image_named_for_the_run_is_enough_where_there_is_one_network(foreign
     assert "nobody said --i-own-this-cloud mine" in cell.of(Ahead.DOES_NOT)["MD-6"]
     assert "the server has one NIC" in cell.of(Ahead.DOES_NOT)["N2-1"]
     assert "ec2-http" in cell.of(Ahead.OPEN)["MD-11"]
+    assert "declares no image_format" in cell.of(Ahead.OPEN)["CV-6"], "this cloud converts, and nobody says so"
     assert any("floating_network: public" in note for note in mine.notes)
     assert stored(cloud) == before, "a plan makes nothing"
 
