@@ -21,6 +21,7 @@ FACTS_OF: Final = {
     "token_death": Stage.IMPORT,
     "conversion": Stage.CONVERSION,
     "boot": Stage.BOOT,
+    "agent_channels": Stage.BOOT,
     "auth": Stage.AUTH,
     "files": Stage.AUTH,
     "ipv6": Stage.AUTH,

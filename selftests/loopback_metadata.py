@@ -16,9 +16,9 @@ GUEST = "11111111-2222-4333-8444-555555555555"
 
 
 @contextlib.contextmanager
-def metadata_service(*faults: str) -> Iterator[tuple[MetadataService, int]]:
+def metadata_service(*faults: str, channels: tuple[str, ...] = ("openstack",)) -> Iterator[tuple[MetadataService, int]]:
     """The service and its port."""
-    service = MetadataService(("openstack",), Faults.parse(faults))
+    service = MetadataService(channels, Faults.parse(faults))
     told = Instance(uuid=GUEST, ec2_id="i-1", name="anne", hostname="anne", project_id="p", fixed_ips=("127.0.0.1",))
     service.publish(told)
     server = uvicorn.Server(uvicorn.Config(service, port=0, log_level="warning", lifespan="off"))

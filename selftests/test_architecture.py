@@ -46,6 +46,7 @@ ONLY: Mapping[str, tuple[str, ...]] = {
     ),
     "golden_flows.model": (*sys.stdlib_module_names, "golden_flows.errors"),
     "golden_flows.errors": tuple(sys.stdlib_module_names),
+    "golden_flows.shims.in_guest": tuple(sys.stdlib_module_names),
     "guest_agent": tuple(sys.stdlib_module_names),
     "xen_guest_tools": (*sys.stdlib_module_names, "guest_agent.xenstore"),
 }

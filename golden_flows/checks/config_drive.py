@@ -56,6 +56,8 @@ def config_drive_is_found_by_every_agent(facts: Facts) -> Said:
 
 def _no_drive(facts: Facts, report: GuestReport) -> Said:
     channel = next((one for one in report.channels if one.name == CHANNEL), None)
+    if proof := facts.agent_channels.unread(CHANNEL):
+        return NotApplicable(proof)
     claimed = ", ".join(facts.dst.channels) or "nothing"
     if CHANNEL not in facts.dst.channels:
         if channel is None:
@@ -82,6 +84,8 @@ def password_on_the_drive_is_nobody_else_s(facts: Facts) -> Said:
         return SILENT_GUEST
     drive = report.config_drive
     if drive is None:
+        if proof := facts.agent_channels.unread(CHANNEL):
+            return NotApplicable(proof)
         if CHANNEL in facts.dst.channels:
             return NotObserved("the guest did not describe its config drive (see MD-9)")
         return NotApplicable(f"no config drive: {facts.dst.cloud} claims {', '.join(facts.dst.channels) or 'nothing'}")

@@ -24,6 +24,8 @@ def ec2_tells_an_instance_id_and_the_key(facts: Facts) -> Said:
         seen = ", ".join(one.name for one in report.channels if one.present) or "none"
         claimed = ", ".join(facts.dst.channels) or "nothing"
         return NotApplicable(f"no EC2 tree: {facts.dst.cloud} claims {claimed}; seen: {seen}")
+    if proof := facts.agent_channels.unread(CHANNEL):
+        return NotApplicable(proof)
     findings: list[Finding] = []
     unseen: list[str] = []
     instance_id = report.identity.ec2_instance_id

@@ -33,9 +33,9 @@ def listings_name_the_versions(facts: Facts) -> Said:
     if report is None:
         return SILENT_GUEST
     wanted = [("/openstack", OPENSTACK_VERSIONS, OPENSTACK), ("/", EC2_VERSIONS, EC2)]
-    wanted = [one for one in wanted if _expected(one[2], facts.dst, report)]
+    wanted = [one for one in wanted if _expected(one[2], facts, report)]
     if not wanted:
-        return _no_http(facts.dst, report)
+        return _no_http(facts, report)
     statuses = {one.path: str(one.status) for one in report.requests if one.status not in (None, 200)}
     findings: list[Finding] = []
     unseen: list[str] = []
@@ -56,10 +56,10 @@ def metadata_answers_as_nova_does(facts: Facts) -> Said:
     report = given(facts.boot).report
     if report is None:
         return SILENT_GUEST
-    rules: tuple[Rule, ...] = OPENSTACK_RULES if _expected(OPENSTACK, facts.dst, report) else ()
-    rules += EC2_RULES if _expected(EC2, facts.dst, report) else ()
+    rules: tuple[Rule, ...] = OPENSTACK_RULES if _expected(OPENSTACK, facts, report) else ()
+    rules += EC2_RULES if _expected(EC2, facts, report) else ()
     if not rules:
-        return _no_http(facts.dst, report)
+        return _no_http(facts, report)
     asked = {request.path: request for request in report.requests}
     if asked and all(request.status is None for request in asked.values()):
         errors = ", ".join(sorted({shorten(one.error or "no answer", 80) for one in asked.values()})[:3])
@@ -90,7 +90,7 @@ def metadata_is_this_server_s(facts: Facts) -> Said:
     if told is None:
         if proof := only_ec2(boot.report, facts.dst.channels):
             return NotApplicable(f"{proof}, which tells no uuid")
-        if not any(_expected(one, facts.dst, boot.report) for one in (OPENSTACK, "config-drive")):
+        if not any(_expected(one, facts, boot.report) for one in (OPENSTACK, "config-drive")):
             claimed = ", ".join(facts.dst.channels)
             return NotApplicable(
                 f"no channel that tells a uuid: {facts.dst.cloud} claims {claimed}, the guest saw none"
@@ -117,6 +117,7 @@ def channels_agree(facts: Facts) -> Said:
     present = [one for one in report.channels if _is_present(one, facts.dst, report)]
     names = ", ".join(one.name for one in present) or "none"
     missing = [name for name in facts.dst.channels if name not in {one.name for one in present}]
+    missing = [name for name in missing if not facts.agent_channels.unread(name)]
     remedy = "switch the channel on, or take it out of the profile's channels"
     findings = [Finding(f"channel {name}", "present, as the profile says", "not seen", remedy) for name in missing]
     keys = sorted({key for one in present for key in one.keys})
@@ -130,9 +131,11 @@ def channels_agree(facts: Facts) -> Said:
     return ()
 
 
-def _expected(name: str, profile: Profile, report: GuestReport) -> bool:
-    return name in profile.channels or any(
-        one.name == name and _is_present(one, profile, report) for one in report.channels
+def _expected(name: str, facts: Facts, report: GuestReport) -> bool:
+    if facts.agent_channels.unread(name):
+        return False
+    return name in facts.dst.channels or any(
+        one.name == name and _is_present(one, facts.dst, report) for one in report.channels
     )
 
 
@@ -143,7 +146,10 @@ def _is_present(channel: Channel, profile: Profile, report: GuestReport) -> bool
     return channel.present and not any(one.path == NO_SUCH_FILE and one.status == 200 for one in report.requests)
 
 
-def _no_http(profile: Profile, report: GuestReport) -> NotApplicable:
+def _no_http(facts: Facts, report: GuestReport) -> NotApplicable:
+    if proof := facts.agent_channels.unread(OPENSTACK, EC2):
+        return NotApplicable(proof)
+    profile = facts.dst
     seen = ", ".join(one.name for one in report.channels if one.present) or "none"
     return NotApplicable(f"no metadata over HTTP: {profile.cloud} claims {', '.join(profile.channels)}; seen: {seen}")
 

@@ -148,6 +148,8 @@ def _openstack(facts: Facts) -> MetadataSeen | NotApplicable | NotObserved:
 
 
 def _nothing_asked(facts: Facts, seen: MetadataSeen) -> NotApplicable | NotObserved:
+    if seen.behind:
+        return NotApplicable(f"in the guest, shim {seen.behind} answers at 169.254.169.254, not {facts.dst.cloud}")
     if not seen.tree:
         return NotApplicable(f"no metadata over HTTP was seen, and {_claims(facts)}")
     return NotObserved(seen.unseen or "the metadata service was not asked from inside")

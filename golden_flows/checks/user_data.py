@@ -119,6 +119,10 @@ def files_arrive_whole_and_nowhere_else(facts: Facts) -> Said:
     seen, limits = given(facts.files), given(facts.limits)
     if not seen.files:
         return _no_files(facts, seen)
+    reads = facts.agent_channels.reads
+    if reads and not {*reads, INJECTION} & set(seen.carriers):  # what is injected lies in the disk, whatever is read
+        told = f"the image's agent reads {', '.join(reads)}"
+        return NotApplicable(f"{told}; to {facts.dst.cloud} files travel by {', '.join(seen.carriers)} only")
     findings: list[Finding] = []
     unseen: list[str] = []
     for file in seen.files:

@@ -17,6 +17,7 @@ from openstack import exceptions as sdk_errors
 from openstack.config import OpenStackConfig, loader
 
 from golden_flows.errors import UsageError, shorten
+from golden_flows.model.agent_channels import CHANNELS
 from golden_flows.model.cloud import Profile
 from golden_flows.model.evidence import EvidenceLevel
 
@@ -27,7 +28,6 @@ EVIDENCE_LEVELS = {
 }
 """What a deployer writes; the enum's own words are taken as well."""
 
-CHANNELS = ("openstack-http", "ec2-http", "config-drive", "xenstore", "injection")
 AUTH_WAYS = ("key", "password", "password-post")
 KEY_TYPES = ("rsa", "ed25519")
 

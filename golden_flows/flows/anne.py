@@ -63,6 +63,7 @@ from golden_flows.guests.ssh import GuestShell, KeyPair, generate_key
 from golden_flows.guests.tcp import HttpAnswer, http_get, http_post, probe_port, url_of
 from golden_flows.model import vhd
 from golden_flows.model.account import AccountFacts
+from golden_flows.model.agent_channels import AgentChannels
 from golden_flows.model.cloud import TRAVELLING_PROPERTIES, Pair
 from golden_flows.model.discovery import Discovery, DiscoveryFacts
 from golden_flows.model.ec2 import only_ec2
@@ -82,6 +83,8 @@ from golden_flows.model.network_data import bare_ip
 from golden_flows.model.network_schema import opinion
 from golden_flows.model.network_seen import NetworkSeen
 from golden_flows.model.stage import Stage
+from golden_flows.shims import metadata as metadata_shims
+from golden_flows.shims.metadata import MetadataShim
 from golden_flows.waiting import Deadline, wait_for
 
 
@@ -96,6 +99,7 @@ class Anne:
         self._user_data: UserData = user_data_abroad()
         self._files: tuple[files.File, ...] = ()
         self._guest: Instance | None = None
+        self._shim: MetadataShim | None = None
         self._inventory_before: dict[str, dict[str, dict[str, str]]] = {}
         self._discovered: dict[str, Discovery] = {}
         pair = Pair(setting.src.name, setting.dst.name)
@@ -127,9 +131,12 @@ class Anne:
         self._record.stage = Stage.EXPORT
         self._take_inventory()
         key = generate_key(self._at.src.profile.key_kind)
+        reads = home.reads(self._at)
+        self._shim = metadata_shims.find(reads, self._at.dst.profile.channels) if self._at.shims else None
+        self.facts = replace(self.facts, agent_channels=AgentChannels(reads=reads))
         self._source = self._shelf.take(
-            self._at.src.name,
-            lambda spool: home.bring_out(self._at, self._record, key, spool),
+            self._at.src.name + (f"+{self._shim.name}" if self._shim else ""),
+            lambda spool: home.bring_out(self._at, self._record, key, spool, self._shim),
             lambda: self._record.say(f"waiting for the export of {self._at.src.name}, which another cell makes"),
             Deadline.after(TRANSFER_TIMEOUT_S),
         )
@@ -226,11 +233,28 @@ class Anne:
         self.facts = replace(self.facts, boot=facts)
         facts = self._guest.testimony(facts, deadline)
         self.facts = replace(self.facts, boot=facts)
+        facts = self._through_shim(facts)
         self._record.keep(f"{abroad.name}.anne.console.log", facts.console, f"{abroad.name} os-getConsoleOutput")
         if facts.status != "ACTIVE":
             raise StageStopped(f"server is {facts.status}: {facts.fault or 'no fault message'}")
         if facts.report is None:
             raise StageStopped(f"ACTIVE, but no report from the guest within {self.facts.dst.boot_timeout_s:.0f} s")
+
+    def _through_shim(self, boot: BootFacts) -> BootFacts:
+        """The boot as seen through the shim, where there is one: it reads the cloud's channel in the agent's place."""
+        known = self.facts.agent_channels
+        if self._shim is None or boot.report is None:
+            return boot
+        self._record.say(f"asking the shim {self._shim.name} what it saw")
+        report = boot.report
+        try:
+            with self._abroad().shell(report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
+                known, report = metadata_shims.read(shell, self._shim, report, known)
+        except GuestError as error:
+            known = replace(known, shim=self._shim.name, through=self._shim.of, unseen=error.what)
+        boot = replace(boot, report=report)
+        self.facts = replace(self.facts, boot=boot, agent_channels=known)
+        return boot
 
     def primary_nic(self) -> None:
         """The first NIC's address, by DHCP or however the cloud tells it."""
@@ -293,8 +317,11 @@ class Anne:
                     late = guest.agent.read(shell, self._booted().console)
                 inside = account.look_inside(guest, shell, self._source.account, posted)
                 owned = self._at.may_attack(guest.cloud)
+                channels = self.facts.agent_channels
                 metadata_seen = metadata_inside.look(
-                    shell, guest.cloud, self._booted(), self._record, METADATA, owned=owned
+                    *(shell, guest.cloud, self._booted(), self._record, METADATA),
+                    owned=owned,
+                    behind=channels.shim if channels.serves else "",
                 )
                 network_seen = self._try_network(shell)
         self.facts = replace(

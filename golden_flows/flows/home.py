@@ -21,9 +21,12 @@ from golden_flows.flows.setting import SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Sett
 from golden_flows.flows.story import APP_PORT, PAYLOAD_PATH, user_data_at_home
 from golden_flows.guests.ssh import KeyPair
 from golden_flows.guests.tcp import http_get, url_of
+from golden_flows.model.agent_channels import channels_read
 from golden_flows.model.facts import BootFacts, ExportFacts
 from golden_flows.own_image import OwnImage
 from golden_flows.shims import export as shims
+from golden_flows.shims import metadata as metadata_shims
+from golden_flows.shims.metadata import MetadataShim
 from golden_flows.waiting import Deadline, wait_for
 
 INSTALL_TIMEOUT_S = 120.0
@@ -43,13 +46,20 @@ class SourceImage:
     remedy: str = ""
 
 
-def bring_out(at: Setting, record: Record, key: KeyPair, spool: Path) -> SourceImage:
+def reads(at: Setting) -> tuple[str, ...]:
+    """The channels that the agent in Anne's image reads, as far as the image says. Raises ``CloudError``."""
+    properties = at.own_image.properties if at.own_image is not None else at.src.source_image().properties
+    return channels_read(properties)
+
+
+def bring_out(at: Setting, record: Record, key: KeyPair, spool: Path, shim: MetadataShim | None = None) -> SourceImage:
     """Boot Anne's instance with her app, snapshot it, and export the snapshot into ``spool``.
 
+    ``shim``: put into it, for an agent that cannot read what the destination has.
     Raises ``CloudError``/``GuestError`` when the instance does not even run at home.
     """
     source = SourceImage()
-    server_id = _boot(at, source, record, key)
+    server_id = _boot(at, source, record, key, shim)
     home = at.src
     deadline = Deadline.after(TRANSFER_TIMEOUT_S)
     record.say(f"snapshot on {home.name}")
@@ -74,7 +84,7 @@ def keep_evidence(home: Cloud, source: SourceImage, record: Record) -> None:
         record.keep("export.chain.txt", "\n".join(chain), f"{home.name} exported archive")
 
 
-def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> str:
+def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair, shim: MetadataShim | None) -> str:
     home = at.src
     record.say(f"booting Anne's instance on {home.name}")
     image = home.source_image() if at.own_image is None else _bring_in(at.own_image, at, record)
@@ -92,6 +102,11 @@ def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> str
             "the source cloud must run its own image before a pair can be judged; see its console in the evidence",
         )
     if not instance.login.asked:
+        if shim is not None:
+            raise GuestError(
+                f"the shim {shim.name} cannot be put into Anne's image: {home.name} launches it with no way in",
+                "give the source 'auth: [key]'; --no-shims judges what works natively",
+            )
         source.payload_sha256 = _payload_from_outside(instance)
         return facts.server_id
     with instance.shell(facts.report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
@@ -101,6 +116,9 @@ def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair) -> str
                 "cat > /tmp/install && sh /tmp/install", stdin=asked.user_data.content, timeout_s=INSTALL_TIMEOUT_S
             )
         source.account = prepare_at_home(instance, shell, at.journal)
+        if shim is not None:
+            record.say(f"putting the shim {shim.name} into Anne's image, for {at.dst.name}")
+            metadata_shims.install(shell, shim)
         payload = shell.run(f"sync; sha256sum {PAYLOAD_PATH}", timeout_s=60.0)
         if payload.exit_code:
             raise GuestError(

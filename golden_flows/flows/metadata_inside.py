@@ -45,15 +45,24 @@ _FORGED: tuple[Mapping[str, str], ...] = (
 
 
 def look(
-    shell: GuestShell, cloud: Cloud, boot: BootFacts, record: Record, asked: Mapping[str, str], *, owned: bool
+    shell: GuestShell,
+    cloud: Cloud,
+    boot: BootFacts,
+    record: Record,
+    asked: Mapping[str, str],
+    *,
+    owned: bool,
+    behind: str = "",
 ) -> MetadataSeen:
     """Ask from inside. ``asked``: the metadata launched with; ``owned``: hostile questions may be asked.
+
+    ``behind``: the shim that has the service's address in this guest.
 
     Whatever keeps the guest from asking is in ``unseen``.
     """
     trees = _trees(cloud, boot)
-    if not trees:
-        return MetadataSeen(owned=owned)
+    if behind or not trees:
+        return MetadataSeen(owned=owned, behind=behind)
     record.say("asking the metadata service from inside")
     tree = trees[0]
     question = {

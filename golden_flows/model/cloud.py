@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from golden_flows.errors import UsageError
+from golden_flows.model.agent_channels import READS_PROPERTY
 from golden_flows.model.evidence import EvidenceLevel
 
 INJECTION = "injection"
@@ -20,7 +21,7 @@ AGENT_PROPERTY = "interop_agent"
 USER_PROPERTY = "os_admin_user"
 """Glance's own word. Source: https://docs.openstack.org/glance/latest/admin/useful-image-properties.html"""
 BOOT_TIMEOUT_PROPERTY = "interop_boot_timeout_s"
-TRAVELLING_PROPERTIES = (AGENT_PROPERTY, BOOT_TIMEOUT_PROPERTY)
+TRAVELLING_PROPERTIES = (AGENT_PROPERTY, BOOT_TIMEOUT_PROPERTY, READS_PROPERTY)
 """They tell of the system inside the image, as all that begin with ``os_`` do."""
 
 

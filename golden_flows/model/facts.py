@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from golden_flows.model.account import AccountFacts
+from golden_flows.model.agent_channels import AgentChannels
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.discovery import DiscoveryFacts
 from golden_flows.model.files import FileFacts, LimitFacts
@@ -436,6 +437,8 @@ class Facts:
     conversion: ConversionFacts | None = None
     boot: BootFacts | None = None
     """Anne's instance on the destination; also what the NIC, metadata and driver checks read."""
+    agent_channels: AgentChannels = field(default_factory=AgentChannels)
+    """What the agent of ``boot`` reads, and through which shim."""
     auth: AuthFacts | None = None
     files: FileFacts | None = None
     ipv6: Ipv6Facts | None = None

@@ -46,6 +46,8 @@ class MetadataSeen:
 
     tree: str = ""
     """``openstack-http``, or ``ec2-http`` where there is only that; empty without metadata over HTTP."""
+    behind: str = ""
+    """The shim of ours that has the service's address in this guest, so that nobody there can ask the cloud's own."""
     unseen: str = ""
     own: MetadataAnswer | None = None
     meta_asked: Mapping[str, str] = field(default_factory=dict)

@@ -43,11 +43,18 @@ class InteropResult:
 
 
 def run_interop(
-    src: str, dst: str, results: Path, faults: Sequence[str] = (), *, image: str | None = None, limit_s: float = 600
+    src: str,
+    dst: str,
+    results: Path,
+    faults: Sequence[str] = (),
+    *,
+    image: str | None = None,
+    options: Sequence[str] = (),
+    limit_s: float = 600,
 ) -> InteropResult:
     """One whole run; the output is kept for the assertion message."""
     argv = [sys.executable, "-m", "pytest", "--pyargs", "interop_tests.test_golden_flow", "-p", "no:cacheprovider"]
-    argv += ["--src", src, "--dst", dst, "--results", str(results)]
+    argv += ["--src", src, "--dst", dst, "--results", str(results), *options]
     for fault in faults:
         argv += ["--fault", fault]
     if image is not None:

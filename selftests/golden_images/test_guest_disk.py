@@ -11,7 +11,7 @@ EMULATED = Kind("pocket-emulated", platforms=(), more_words="xen_emul_unplug=nev
 
 
 def test_every_disk_can_be_asked_for() -> None:
-    assert set(DISKS) == {"pocket", "pocket-emulated", "debian"}
+    assert set(DISKS) == {"pocket", "pocket-emulated", "pocket-http", "debian"}
 
 
 def test_the_travelling_image_has_xen_s_drivers_where_the_root_is_looked_for() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from golden_flows.guideline import load_checks
 from golden_flows.model.account import AccountFacts, AuthorizedKeys, KeyLine
+from golden_flows.model.agent_channels import AgentChannels
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.config_drive import TREE, ConfigDriveSeen
 from golden_flows.model.discovery import CloudSeen, Discovery, DiscoveryFacts, NetworkFound, SubnetFound
@@ -555,6 +556,7 @@ def healthy_facts() -> Facts:
         token_death=token_death(),
         conversion=conversion(),
         boot=boot(),
+        agent_channels=AgentChannels(),
         auth=auth(),
         files=files(),
         ipv6=Ipv6Facts(),

@@ -34,6 +34,7 @@ from selftests.golden_flows.checks.facts_builder import (
     SIZE_BYTES,
     attempt,
     config_drive,
+    discovered,
     failing,
     healthy_facts,
     kernel_log,
@@ -172,6 +173,16 @@ def _answering_anything() -> Facts:
     seeming = Channel(name="ec2-http", present=True, keys={"hostname": "0" * 64})
     told = replace(facts.boot.report, channels=(*facts.boot.report.channels[:2], seeming))
     return _missing(200, replace(facts, boot=replace(facts.boot, report=told)))
+
+
+def _nobody_answers() -> Facts:
+    """On a cloud whose guests are told over HTTP alone."""
+    refused = tuple(replace(one, status=None, error="Connection refused") for one in report().requests)
+    silent = tuple(Channel(name=one.name, present=False, reason="no answer") for one in report().channels)
+    told = with_report(channels=silent, requests=refused, listing={})
+    seen = discovered()
+    seen = replace(seen, dst=replace(seen.dst, config_drive=False))
+    return replace(told, dst=replace(told.dst, channels=("openstack-http",)), discovered=seen)
 
 
 def _missing(status: int, facts: Facts) -> Facts:
@@ -314,6 +325,7 @@ SEEN: Mapping[str, Facts] = {
     "dhcp_options_lost": with_lease(ntp=(), search=()),
     "v6_mode_mix": with_nic6(addresses=(), managed=True, other=True),
     "v6_md_off": with_metadata6(status=None, uuid=None, error="[Errno 113] No route to host"),
+    "md_off": _nobody_answers(),
     "md_listing_html": with_report(listing={"/": "<html>", "/openstack": "<html>"}),
     "error_200": _answering_anything(),
     "404_as_500": _missing(500, with_answer("/openstack/latest/no-such-file", status=500)),

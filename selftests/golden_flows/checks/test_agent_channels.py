@@ -1,0 +1,72 @@
+"""Whether agent and cloud have a channel in common, or a shim between them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from golden_flows.model.agent_channels import AgentChannels
+from golden_flows.model.facts import Facts
+from golden_flows.model.finding import Finding, NotApplicable, NotObserved, WithShim
+from golden_flows.model.guest import Channel
+from selftests.golden_flows.checks.facts_builder import healthy_facts, said, with_report
+
+READS = AgentChannels(reads=("openstack-http",))
+
+
+def facts(channels: AgentChannels, *seen: Channel) -> Facts:
+    told = with_report(channels=seen)
+    return replace(told, dst=replace(told.dst, channels=("config-drive",)), agent_channels=channels)
+
+
+def finding(cell: Facts) -> Finding:
+    found = said("MD-16", cell)
+    assert isinstance(found, tuple)
+    (one,) = found
+    return one
+
+
+def test_a_channel_that_was_read_passes() -> None:
+    assert said("MD-16", healthy_facts()) == ()
+
+
+def test_what_a_shim_served_is_a_pass_that_names_it() -> None:
+    served = replace(READS, shim="config-drive-to-metadata", serves="/dev/sr0 (iso9660)")
+    found = said("MD-16", facts(served, Channel(name="config-drive", present=True, used=True)))
+    assert isinstance(found, WithShim)
+    assert found.name == "config-drive-to-metadata"
+    assert "/dev/sr0" in found.reason
+
+
+def test_an_agent_that_reads_nothing_that_the_cloud_has_does_not_work_there() -> None:
+    refused = Channel(name="openstack-http", present=False, reason="no answer")
+    found = finding(facts(READS, refused))
+    assert found.expected == "one that the image's agent reads: openstack-http"
+    assert "public has config-drive (openstack-http: no answer)" in found.actual
+
+
+def test_a_shim_that_stepped_aside_is_named_with_its_reason() -> None:
+    found = finding(facts(replace(READS, shim="ec2-to-openstack", trouble="it stepped aside: nothing to read")))
+    assert "shim ec2-to-openstack: it stepped aside: nothing to read" in found.actual
+
+
+def test_a_shim_that_could_not_be_asked_leaves_us_without_an_answer() -> None:
+    unseen = replace(READS, shim="ec2-to-openstack", unseen="no SSH session")
+    found = said("MD-16", facts(unseen, Channel(name="openstack-http", present=True, used=True)))
+    assert isinstance(found, NotObserved)
+
+
+@pytest.mark.parametrize("check_id", ["MD-9", "AU-8", "MD-11", "MD-10", "MD-1", "MD-2"])
+def test_a_channel_that_the_agent_does_not_read_is_not_judged_by_it(check_id: str) -> None:
+    """On a cloud that has them all, to an agent that reads xenstore alone."""
+    told = with_report(channels=(Channel(name="xenstore", present=True, used=True),), requests=(), config_drive=None)
+    told = replace(told, dst=replace(told.dst, channels=("config-drive", "openstack-http", "ec2-http", "xenstore")))
+    found = said(check_id, replace(told, agent_channels=AgentChannels(reads=("xenstore",))))
+    assert isinstance(found, NotApplicable)
+
+
+def test_files_travel_to_nobody_who_does_not_read_them() -> None:
+    found = said("UD-8", replace(healthy_facts(), agent_channels=READS))
+    assert isinstance(found, NotApplicable)
+    assert "reads openstack-http" in found.proof
