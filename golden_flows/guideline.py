@@ -41,6 +41,7 @@ def load_guideline(version: str = CURRENT) -> Guideline:
             source=one["source"],
             remedy=one["remedy"],
             faults=tuple(one["faults"]),
+            option=one.get("option", ""),
         )
         for one in document["checks"]
     ]

@@ -33,6 +33,7 @@ FACTS_OF: Final = {
     "limits": Stage.USER_DATA,
     "power": Stage.USER_DATA,
     "application": Stage.APPLICATION,
+    "return_trip": Stage.RETURN_TRIP,
     "second_instance": Stage.SECOND_INSTANCE,
     "discovered": Stage.LIFECYCLE,
     "lifecycle": Stage.LIFECYCLE,

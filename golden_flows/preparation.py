@@ -27,6 +27,8 @@ from golden_flows.session import Plan, RunContext, Session
 from golden_flows.workspace import Workspace
 
 Say = Callable[[str], None]
+RETURN_TRIP = "--return-trip"
+"""The option, as the guideline has it."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Asked:
     """What the file is imported with."""
     shims: bool = True
     """Whether shims of ours may supply what a cloud lacks; their use is always shown."""
+    return_trip: bool = False
+    """Whether Anne's instance is to come home again, in every cell."""
     faults: Sequence[str] = ()
     """``CLOUD:FAULT[=VALUE]``."""
     results_root: Path = Path("interop-results")
@@ -115,7 +119,8 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
     Raises ``UsageError`` for what the user must change, other ``InteropError`` for what could not be found out; then
     nothing is left running and no scratch is left.
     """
-    guideline, checks = load_guideline(asked.guideline), load_checks()
+    guideline = load_guideline(asked.guideline).asked([RETURN_TRIP] if asked.return_trip else [])
+    checks = load_checks()
     choice = choose(asked.src, asked.dst, asked.image, room.budget_mib(workers))
     for note in choice.notes:
         say(note)
@@ -290,6 +295,7 @@ def _write_beginning(session: Session, asked: Asked, notes: Sequence[str]) -> No
             f"--dst={','.join(asked.dst)}",
             *([f"--image={own_image.shown(asked.image)}"] if asked.image else []),
             *([] if asked.shims else ["--no-shims"]),
+            *([RETURN_TRIP] if asked.return_trip else []),
             *(f"--i-own-this-cloud={name}" for name in asked.owned),
         ],
     )

@@ -27,6 +27,7 @@ from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Guideline
 from golden_flows.model.matrix import Result
 from golden_flows.model.outcome import Outcome
+from golden_flows.model.stage import Stage
 from golden_flows.own_image import OwnImage
 from golden_flows.reference_clouds import ReferenceCloud
 from golden_flows.waiting import Deadline
@@ -205,6 +206,9 @@ class Session:
                     scratch=self.scratch,
                     run_id=self.context.run_id,
                     shims=self.context.shims,
+                    return_trip=any(
+                        self.guideline[check].stage is Stage.RETURN_TRIP for check in self.context.plan.checks
+                    ),
                     own_image=self.context.own_image,
                     owned=frozenset(self.context.owned),
                 )

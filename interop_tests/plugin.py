@@ -49,6 +49,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="judge what works natively only: supply nothing that a cloud lacks (by default a shim does, and is shown)",
     )
     group.addoption(
+        "--return-trip",
+        action="store_true",
+        help="have Anne's instance come home again in the end: exported abroad, imported at home, booted (RT-1 …)",
+    )
+    group.addoption(
         "--fault",
         action="append",
         default=[],

@@ -97,6 +97,7 @@ class InteropRun:
             image_format=option("--image-format"),
             image_properties=read_properties(tuple(option("--image-property"))),
             shims=not option("--no-shims"),
+            return_trip=option("--return-trip"),
             faults=tuple(option("--fault")),
             results_root=Path(option("--results")),
             guideline=option("--guideline"),

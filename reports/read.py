@@ -51,7 +51,8 @@ def read_run(folder: Path, *, load: Callable[[str], Guideline] = load_guideline)
             ) from error
     if reading.started is None:
         raise InteropError(f"{path} holds no run: it has no run_started event", "is this the folder of a run?")
-    return reading.run(load(str(reading.started["guideline"])))
+    guideline = load(str(reading.started["guideline"]))
+    return reading.run(guideline.planned(reading.started.get("plan") or ()))
 
 
 @dataclass

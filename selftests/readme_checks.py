@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from golden_flows.guideline import load_guideline
-from golden_flows.model.guideline import Level
+from golden_flows.model.guideline import Level, Requirement
 from golden_flows.model.stage import Point
 
 README = Path(__file__).parent.parent / "README.md"
@@ -19,11 +19,16 @@ def table() -> str:
     for point in Point:
         rows.append(f"| | **{point.value}** | |")
         rows += [
-            f"| {one.id} | {one.stage.title} | {one.title}{'' if one.level is Level.REQUIRED else ' *(advisory)*'} |"
+            f"| {one.id} | {one.stage.title} | {one.title}{_remark(one)} |"
             for one in requirements
             if one.stage.point is point
         ]
     return "\n".join(rows) + "\n"
+
+
+def _remark(one: Requirement) -> str:
+    weight = "" if one.level is Level.REQUIRED else " *(advisory)*"
+    return f"{weight} (with `{one.option}`)" if one.option else weight
 
 
 def expected(text: str) -> str:

@@ -25,6 +25,8 @@ def guest_is_told_by_a_channel_that_it_reads(facts: Facts) -> Said:
         return WithShim(seen.shim, f"{_reads(seen)}, {_has(facts)}; the shim served {seen.serves} in the guest")
     if told_by:
         return ()
+    if not report.channels:
+        return NotObserved("the guest did not say which channels it looked for")
     reasons = "; ".join(f"{one.name}: {shorten(one.reason, 80)}" for one in report.channels if one.reason)
     found = f"none: {_has(facts)}" + (f" ({reasons})" if reasons else "")
     if seen.shim:

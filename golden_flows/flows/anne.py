@@ -28,6 +28,7 @@ from golden_flows.flows import (
     limits,
     metadata_inside,
     network_inside,
+    return_trip,
     twin,
     ways_in,
 )
@@ -64,7 +65,7 @@ from golden_flows.guests.tcp import HttpAnswer, http_get, http_post, probe_port,
 from golden_flows.model import vhd
 from golden_flows.model.account import AccountFacts
 from golden_flows.model.agent_channels import AgentChannels
-from golden_flows.model.cloud import TRAVELLING_PROPERTIES, Pair
+from golden_flows.model.cloud import Pair, travelling
 from golden_flows.model.discovery import Discovery, DiscoveryFacts
 from golden_flows.model.ec2 import only_ec2
 from golden_flows.model.facts import (
@@ -120,6 +121,7 @@ class Anne:
             Stage.AUTH: self.auth,
             Stage.USER_DATA: self.user_data,
             Stage.APPLICATION: self.application,
+            Stage.RETURN_TRIP: self.return_trip,
             Stage.SECOND_INSTANCE: self.second_instance,
             Stage.LIFECYCLE: self.lifecycle,
         }
@@ -158,7 +160,7 @@ class Anne:
             spooled,
             self._at.dst,
             name="anne",
-            properties=self._image_properties(),
+            properties=travelling(spooled.facts.properties),
             deadline=Deadline.after(TRANSFER_TIMEOUT_S),
             progress=self._record.progress("uploaded"),
         )
@@ -463,6 +465,16 @@ class Anne:
         sha256 = digest.stdout.split()[0].decode("ascii", "replace") if digest.exit_code == 0 else ""
         return sha256, f":{CLOSED_PORT:04X} ".encode() in tables.upper(), kernel_log
 
+    def return_trip(self) -> None:
+        """Where it was asked for: hers goes home again, with what it gained abroad."""
+        self._record.stage = Stage.RETURN_TRIP
+        report = self.facts.user_data.after_reboot if self.facts.user_data else None
+        abroad = return_trip.Abroad(self._abroad(), report or self._booted().report, self._source)
+        trip = return_trip.bring_back(self._at, abroad, self._record)
+        self.facts = replace(self.facts, return_trip=trip)
+        if trip.stopped:
+            raise StageStopped(trip.stopped)
+
     def second_instance(self) -> None:
         """A twin from a snapshot of hers is another machine; and hers, rebuilt, gets what it is rebuilt with."""
         self._record.stage = Stage.SECOND_INSTANCE
@@ -526,15 +538,6 @@ class Anne:
         for cloud in self._at.clouds:
             self._inventory_before[cloud.name] = cloud.inventory()
             self._discovered[cloud.name] = cloud.discover()
-
-    def _image_properties(self) -> dict[str, str]:
-        """Properties that describe the system inside the image, and so travel with it; never the source's hardware."""
-        kept = self._spooled().facts.properties
-        return {
-            key: value
-            for key, value in kept.items()
-            if key in TRAVELLING_PROPERTIES or (key.startswith("os_") and not key.startswith(("os_hash", "os_glance")))
-        }
 
     def _spooled(self) -> Spooled:
         if self._source.spooled is None:

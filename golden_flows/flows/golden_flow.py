@@ -39,6 +39,7 @@ DEPENDS: Mapping[Stage, tuple[Stage, ...]] = {
     Stage.AUTH: (Stage.PRIMARY_NIC,),
     Stage.USER_DATA: (Stage.METADATA,),
     Stage.APPLICATION: (Stage.PRIMARY_NIC,),
+    Stage.RETURN_TRIP: (Stage.AUTH, Stage.USER_DATA, Stage.APPLICATION),
     Stage.SECOND_INSTANCE: (Stage.AUTH, Stage.USER_DATA, Stage.APPLICATION),
     Stage.LIFECYCLE: (),
 }

@@ -13,6 +13,7 @@ from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.records import ImageRef
 from golden_flows.errors import CloudError, GuestError, Unsupported
+from golden_flows.flows import machine
 from golden_flows.flows.account import AtHome, prepare_at_home
 from golden_flows.flows.instance import Instance
 from golden_flows.flows.power import STOP_TIMEOUT_S
@@ -23,6 +24,7 @@ from golden_flows.guests.ssh import KeyPair
 from golden_flows.guests.tcp import http_get, url_of
 from golden_flows.model.agent_channels import channels_read
 from golden_flows.model.facts import BootFacts, ExportFacts
+from golden_flows.model.return_trip import Machine
 from golden_flows.own_image import OwnImage
 from golden_flows.shims import export as shims
 from golden_flows.shims import metadata as metadata_shims
@@ -41,6 +43,8 @@ class SourceImage:
     boot: BootFacts | None = None
     payload_sha256: str = ""
     account: AtHome = field(default_factory=AtHome)
+    machine: Machine | None = None
+    """Read only where the instance is to come back."""
     trouble: str = ""
     """Why nothing came out; everything else is empty then."""
     remedy: str = ""
@@ -119,6 +123,8 @@ def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair, shim: 
         if shim is not None:
             record.say(f"putting the shim {shim.name} into Anne's image, for {at.dst.name}")
             metadata_shims.install(shell, shim)
+        if at.return_trip:
+            source.machine = machine.look(shell, PAYLOAD_PATH)
         payload = shell.run(f"sync; sha256sum {PAYLOAD_PATH}", timeout_s=60.0)
         if payload.exit_code:
             raise GuestError(

@@ -36,6 +36,8 @@ class Setting:
     run_id: str
     shims: bool = True
     """Whether a shim of ours may supply what a cloud lacks."""
+    return_trip: bool = False
+    """Whether Anne's instance is to come home again."""
     own_image: OwnImage | None = None
     """The user's own image that Anne starts from; None: the one that the source's profile names."""
     owned: frozenset[str] = frozenset()

@@ -77,7 +77,7 @@ def _both(
     twin = Instance(cloud, at.journal, at.run_id, say)
     asked = request(cloud, cloud.show_image(images[1]), "anne-twin", zipped, key, files.wanted(cloud, zipped))
     launched = twin.testimony(twin.launch(asked, deadline), deadline)
-    facts = replace(facts, no_rebuild=no_rebuild, twin=_later(twin, launched, zipped))
+    facts = replace(facts, no_rebuild=no_rebuild, twin=later_boot(twin, launched, zipped))
     if launched.report is not None:
         facts = replace(facts, twin_identity=_identity_of(twin, launched.report))
     again = boot
@@ -85,7 +85,7 @@ def _both(
         state = cloud.wait_server(guest.server_id, deadline)
         again = replace(boot, status=state.status, fault=state.fault, report=None, earlier=None)
         again = guest.testimony(again, deadline, not_boot_ids=known)
-        facts = replace(facts, rebuilt=_later(guest, again, in_parts))
+        facts = replace(facts, rebuilt=later_boot(guest, again, in_parts))
     return replace(facts, neighbour=_ask_neighbour(guest, again.report, launched))
 
 
@@ -137,7 +137,7 @@ def _rebuild(guest: Instance, image_id: str, user_data: UserData) -> str:
     return ""
 
 
-def _later(guest: Instance, boot: BootFacts, user_data: UserData) -> LaterBoot:
+def later_boot(guest: Instance, boot: BootFacts, user_data: UserData) -> LaterBoot:
     """A boot as it is told, and what Anne's app answers there."""
     answer = _ask_app(guest.cloud, guest.address) if boot.report is not None else None
     body = answer.body[:200].decode("utf-8", "replace").strip() if answer and answer.status == 200 else None

@@ -25,6 +25,15 @@ TRAVELLING_PROPERTIES = (AGENT_PROPERTY, BOOT_TIMEOUT_PROPERTY, READS_PROPERTY)
 """They tell of the system inside the image, as all that begin with ``os_`` do."""
 
 
+def travelling(properties: Mapping[str, str]) -> dict[str, str]:
+    """Properties that describe the system inside the image, and so travel with it; never a cloud's hardware."""
+    return {
+        key: value
+        for key, value in properties.items()
+        if key in TRAVELLING_PROPERTIES or (key.startswith("os_") and not key.startswith(("os_hash", "os_glance")))
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class Profile:
     """What a cloud is said to be (``interop:`` keys of its clouds.yaml entry), defaults filled in.

@@ -15,6 +15,7 @@ from golden_flows.model.ipv6 import Ipv6Facts, Subnet6
 from golden_flows.model.metadata_seen import MetadataSeen
 from golden_flows.model.network_seen import NetworkSeen
 from golden_flows.model.nics import HotplugFacts
+from golden_flows.model.return_trip import ReturnTripFacts
 from golden_flows.model.second_instance import SecondInstanceFacts
 
 
@@ -455,6 +456,8 @@ class Facts:
     power: PowerFacts | None = None
     """How the guest went down and up again for ``user_data.after_reboot``."""
     application: ApplicationFacts | None = None
+    return_trip: ReturnTripFacts | None = None
+    """Only where it was asked for."""
     second_instance: SecondInstanceFacts | None = None
     discovered: DiscoveryFacts | None = None
     """Read at the end, when all has been seen."""

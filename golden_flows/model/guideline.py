@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from golden_flows.model.stage import Stage
@@ -30,6 +31,8 @@ class Requirement:
     """What a deployer can do about a failure."""
     faults: tuple[str, ...]
     """Faults of a reference cloud that this check must catch."""
+    option: str = ""
+    """The command line's word without which it is no part of a run (``--return-trip``); empty: of every run."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,14 @@ class Guideline:
     version: str
     """``2026.11``."""
     requirements: tuple[Requirement, ...]
+
+    def asked(self, options: Collection[str]) -> Guideline:
+        """What is left of it in a run with these options."""
+        return replace(self, requirements=tuple(one for one in self.requirements if one.option in ("", *options)))
+
+    def planned(self, plan: Collection[str]) -> Guideline:
+        """What is left of it in a run of these checks: what no option asked for is no part of it."""
+        return replace(self, requirements=tuple(one for one in self.requirements if not one.option or one.id in plan))
 
     def __getitem__(self, check_id: str) -> Requirement:
         return next(one for one in self.requirements if one.id == check_id)

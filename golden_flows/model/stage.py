@@ -28,6 +28,7 @@ class Stage(Enum):
     AUTH = "auth"
     USER_DATA = "user_data"
     APPLICATION = "application"
+    RETURN_TRIP = "return_trip"
     SECOND_INSTANCE = "second_instance"
     LIFECYCLE = "lifecycle"
 
@@ -54,6 +55,7 @@ _TITLES = {
     Stage.AUTH: "authentication",
     Stage.USER_DATA: "user data",
     Stage.APPLICATION: "application",
+    Stage.RETURN_TRIP: "return trip",
     Stage.SECOND_INSTANCE: "second instance",
     Stage.LIFECYCLE: "lifecycle",
 }
@@ -71,6 +73,7 @@ _POINTS = {
     Stage.METADATA: Point.CONFIGURATION,
     Stage.AUTH: Point.CONFIGURATION,
     Stage.USER_DATA: Point.CONFIGURATION,
+    Stage.RETURN_TRIP: Point.IMAGE_FORMAT,
     Stage.SECOND_INSTANCE: Point.CONFIGURATION,
     Stage.LIFECYCLE: Point.CONFIGURATION,
 }

@@ -59,6 +59,7 @@ from golden_flows.model.nova_metadata import EC2_RULES, EC2_VERSIONS, OPENSTACK_
 from golden_flows.model.second_instance import LaterBoot, MachineIdentity, Neighbour, SecondInstanceFacts
 from golden_flows.model.xen import HypervisorSeen
 from selftests.golden_flows.checks import nic_facts
+from selftests.golden_flows.checks.return_facts import return_trip
 
 MIB = 1 << 20
 HOST_KEY = "SHA256:host"
@@ -569,6 +570,7 @@ def healthy_facts() -> Facts:
         power=power(),
         application=application(),
         second_instance=second_instance(),
+        return_trip=return_trip(),
         discovered=discovered(),
         lifecycle=lifecycle(),
     )

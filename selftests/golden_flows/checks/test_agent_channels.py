@@ -47,7 +47,8 @@ def test_an_agent_that_reads_nothing_that_the_cloud_has_does_not_work_there() ->
 
 
 def test_a_shim_that_stepped_aside_is_named_with_its_reason() -> None:
-    found = finding(facts(replace(READS, shim="ec2-to-openstack", trouble="it stepped aside: nothing to read")))
+    aside = replace(READS, shim="ec2-to-openstack", trouble="it stepped aside: nothing to read")
+    found = finding(facts(aside, Channel(name="openstack-http", present=False)))
     assert "shim ec2-to-openstack: it stepped aside: nothing to read" in found.actual
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from refclouds.faults import FAULTS
 
+from golden_flows.flows.story import PAYLOAD_PATH
 from golden_flows.guideline import load_guideline
 from golden_flows.model.account import PostProbe
 from golden_flows.model.discovery import Discovery
@@ -18,7 +19,7 @@ from golden_flows.model.guest import Channel, Consoles, Getty, UserDataRun
 from golden_flows.model.metadata_seen import MetadataChange
 from golden_flows.model.network_seen import Leftover as Trace
 from golden_flows.model.network_seen import Renewal, Resolver
-from golden_flows.model.second_instance import Neighbour
+from golden_flows.model.second_instance import MachineIdentity, Neighbour
 from selftests.golden_flows.checks.account_facts import (
     LAUNCHED,
     posted_facts,
@@ -87,6 +88,7 @@ from selftests.golden_flows.checks.nic_facts import (
     with_static_mtu,
     without_policy_route,
 )
+from selftests.golden_flows.checks.return_facts import lost, with_machine
 from selftests.golden_flows.checks.test_ipv6 import with_metadata6, with_nic6
 from selftests.golden_flows.checks.test_pv_drivers import refused_bundle, without_vmxnet3
 from selftests.golden_flows.checks.test_qcow2 import stored
@@ -284,8 +286,13 @@ SEEN: Mapping[str, Facts] = {
     "export_tgz": with_shim(),
     "tgz_chain": with_shim("the archive's chain is broken: 1.vhd is missing"),
     "flip_bit_at": with_export(computed_hash="0", computed_md5="0"),
-    "old_snapshot": _without_app(),
-    "stage_lost": with_import(statuses_seen=("queued", "uploading", "importing", "queued"), final_status="queued"),
+    "old_snapshot": replace(
+        _without_app(), return_trip=with_machine(payloads={PAYLOAD_PATH: f"digest of {PAYLOAD_PATH}"})
+    ),
+    "stage_lost": replace(
+        with_import(statuses_seen=("queued", "uploading", "importing", "queued"), final_status="queued"),
+        return_trip=lost(),
+    ),
     "token_ttl": healthy_facts(),
     "token_half": replace(healthy_facts(), token_death=replace(token_death(), size_bytes=MIB // 2)),
     "import_closed": with_src_seen(discovery=Discovery()),
@@ -369,7 +376,10 @@ SEEN: Mapping[str, Facts] = {
     ),
     "stale_key": _told_keys(healthy_facts(), "SHA256:nobody"),
     "pw_ignored": with_auth(attempts=(attempt("password", False), *WITH_KEY)),
-    "same_hostkeys": with_host_keys_of_home(),
+    "same_hostkeys": replace(
+        with_host_keys_of_home(),
+        return_trip=with_machine(identity=MachineIdentity(host_key="SHA256:abroad", machine_id="back")),
+    ),
     "pw_lost": posted_facts(text_bytes=0, second=None, cleared_status=None, oversized=None, again=None),
     "pw_overwrite": posted_facts(second=PostProbe(status=200, kept=False)),
     "key_replaces": with_authorized(posted_facts(), with_keys(LAUNCHED.text)),
