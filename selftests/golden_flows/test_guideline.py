@@ -68,6 +68,15 @@ def test_ids_are_of_the_catalogue_and_needs_are_facts(check_id: str) -> None:
     assert set(needs) <= set(Facts.__dataclass_fields__)
 
 
+def test_what_an_option_asks_for_is_part_of_the_runs_that_have_it_and_of_no_other() -> None:
+    optional = {one.id for one in GUIDELINE.requirements if one.option == "--return-trip"}
+    every = {one.id for one in GUIDELINE.requirements}
+    assert optional == {"RT-1", "RT-2", "RT-3"}
+    assert {one.id for one in GUIDELINE.asked(()).requirements} == every - optional
+    assert GUIDELINE.asked(["--return-trip"]) == GUIDELINE
+    assert {one.id for one in GUIDELINE.planned(["EX-1", "RT-2"]).requirements} == every - {"RT-1", "RT-3"}
+
+
 def test_an_unknown_guideline_names_those_that_exist() -> None:
     with pytest.raises(UsageError, match=CURRENT):
         load_guideline("1999.01")

@@ -9,6 +9,7 @@ import sys
 
 MACHINE_ID = "/etc/machine-id"
 CHUNK_BYTES = 1 << 20
+HEAD_BYTES = 0x10080
 #: File system -> where its magic is, the magic, where its uuid is. Sources: ext4's struct ext4_super_block, xfs'
 #: xfs_dsb, btrfs' btrfs_super_block.
 SIGNATURES = {
@@ -26,15 +27,21 @@ def file_systems() -> list[str]:
             continue
         try:
             with open(f"/dev/{name}", "rb") as file:
-                head = file.read(0x10080)
+                found.update(identified(file.read(HEAD_BYTES)))
         except OSError:
             continue
-        for kind, (magic_at, magic, uuid_at) in SIGNATURES.items():
-            if head[magic_at : magic_at + len(magic)] == magic:
-                digits = head[uuid_at : uuid_at + 16].hex()
-                parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
-                found.add(f"{kind} {'-'.join(parts)}")
     return sorted(found)
+
+
+def identified(head: bytes) -> list[str]:
+    """Of the first bytes of a disk or partition; empty where they are no file system's."""
+    found = []
+    for kind, (magic_at, magic, uuid_at) in SIGNATURES.items():
+        if head[magic_at : magic_at + len(magic)] == magic:
+            digits = head[uuid_at : uuid_at + 16].hex()
+            parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
+            found.append(f"{kind} {'-'.join(parts)}")
+    return found
 
 
 def sha256_of(path: str) -> str:
