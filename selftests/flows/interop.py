@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,15 +51,16 @@ def run_interop(
     image: str | None = None,
     options: Sequence[str] = (),
     limit_s: float = 600,
+    env: Mapping[str, str] | None = None,
 ) -> InteropResult:
-    """One whole run; the output is kept for the assertion message."""
+    """One whole run; the output is kept for the assertion message. ``env``: all of its environment."""
     argv = [sys.executable, "-m", "pytest", "--pyargs", "interop_tests.test_golden_flow", "-p", "no:cacheprovider"]
     argv += ["--src", src, "--dst", dst, "--results", str(results), *options]
     for fault in faults:
         argv += ["--fault", fault]
     if image is not None:
         argv += ["--image", image]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=limit_s, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=limit_s, check=False, env=env)
     output = done.stdout + done.stderr
     written = results / "latest" / "results.json"
     if not written.is_file():

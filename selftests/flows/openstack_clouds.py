@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,11 +17,14 @@ def command(*argv: str, env: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def clouds_up(state: Path, *names: str) -> Iterator[dict[str, str]]:
-    """These clouds up; the environment in which `openstack` finds them. Nothing of them is left in ``state``."""
+def clouds_up(state: Path, *names: str, faults: Sequence[str] = ()) -> Iterator[dict[str, str]]:
+    """These clouds up, all with these faults; the environment in which `openstack` finds them.
+
+    Nothing of them is left in ``state``.
+    """
     env = {**os.environ, "XDG_STATE_HOME": str(state), "COLUMNS": "200"}
     try:
-        told = command("golden-flows", "clouds", "up", *names, env=env)
+        told = command("golden-flows", "clouds", "up", *names, *(f"--fault={one}" for one in faults), env=env)
         export = next(line for line in told.splitlines() if line.startswith("export "))
         name, value = export.removeprefix("export ").split("=", 1)
         yield {**env, name: value}

@@ -295,6 +295,7 @@ FLOWS = (
         ),
         dst="posted-password",
     ),
+    Flow((fault("posted-password:pw_lost", "AU-6"),), dst="posted-password", is_nightly=True),
     # From a cloud without IPv4 to one with both, whose router says of IPv6 what neither API nor metadata say.
     Flow((fault("ipv6:v6_mode_mix", "N1-8"), fault("ipv6:v6_md_off", "MD-8")), src="ipv6-only", dst="ipv6"),
     # IPv6 all the way: agent, login and application.

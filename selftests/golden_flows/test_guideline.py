@@ -19,7 +19,6 @@ PROVED_BY_FACTS_ALONE = {
     "BT-3": "it judges the image",
     "N2-8": "nova itself conveys one address of each family",
     "PV-3": "it judges what the image brings along",
-    "AU-7": "it judges the agent, which alone knows its key",
     "N1-4": "a cloud whose NICs ignore the ports' MACs gives no lease either",
 }
 GATE = (

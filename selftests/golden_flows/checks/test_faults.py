@@ -11,7 +11,7 @@ from refclouds.faults import FAULTS
 
 from golden_flows.flows.story import PAYLOAD_PATH
 from golden_flows.guideline import load_guideline
-from golden_flows.model.account import PostProbe
+from golden_flows.model.account import PasswordPost, PostProbe
 from golden_flows.model.discovery import Discovery
 from golden_flows.model.facts import Facts, Leftover, PasswordChange, PowerFacts
 from golden_flows.model.files import Answer
@@ -382,6 +382,7 @@ SEEN: Mapping[str, Facts] = {
     ),
     "pw_lost": posted_facts(text_bytes=0, second=None, cleared_status=None, oversized=None, again=None),
     "pw_overwrite": posted_facts(second=PostProbe(status=200, kept=False)),
+    "pw_foreign": posted_facts(told=PasswordPost(verdict="unsupported-key"), key_type="ssh-ed25519", text_bytes=344),
     "key_replaces": with_authorized(posted_facts(), with_keys(LAUNCHED.text)),
     "key_nonl": with_authorized(posted_facts(), with_keys(OWNER.text, LAUNCHED.text + OWNER.text)),
     "xs_kdf": _refused_password(),

@@ -415,6 +415,18 @@ def test_a_posted_password_is_read_and_cleared(private: Any, wait: Wait) -> None
     assert private.call("GET", path).json() == {"password": ""}
 
 
+def test_a_password_of_nobody_s_is_shown_until_it_is_cleared(start_cloud: Any, wait: Wait) -> None:
+    cloud = start_cloud(faults=["pw_foreign"])
+    server_id = boot(cloud, wait)["id"]
+    path = f"/compute/v2.1/servers/{server_id}/os-server-password"
+    foreign = cloud.call("GET", path).json()["password"]
+    cloud.metadata.passwords[server_id] = "cipher"
+    assert (len(foreign), cloud.call("GET", path).json()) == (344, {"password": "cipher"})
+    cloud.metadata.passwords.clear()
+    cloud.call("DELETE", path)
+    assert cloud.call("GET", path).json() == {"password": ""}
+
+
 def test_key_pairs_follow_the_microversion(private: Any) -> None:
     def make(version: str, **more: str) -> Any:
         headers = {"OpenStack-API-Version": f"compute {version}"}
