@@ -60,17 +60,18 @@ class _Lent:
         return sum(guests_of(pair, self.offer.name) for pair in self.users)
 
     def memory_mib(self, guests: int) -> int:
-        return self.offer.memory_mib + max(0, guests - 2) * self.offer.guest_mib
+        return self.offer.memory_with(guests)
 
 
 def guests_of(pair: Pair, name: str) -> int:
-    """How many guests a cell runs at once on this cloud: Anne's instance at home, and abroad."""
-    return (pair.src, pair.dst).count(name)
+    """How many guests a cell runs at once on this cloud: Anne's at home; abroad hers, rebuilt, beside its twin."""
+    return (pair.src == name) + 2 * (pair.dst == name)
 
 
 def needed_mib(pair: Pair, offers: Mapping[str, Offer]) -> int:
     """Memory of the reference clouds of one cell."""
-    return sum(offers[name].memory_mib for name in {pair.src, pair.dst} if name in offers)
+    mine = [name for name in {pair.src, pair.dst} if name in offers]
+    return sum(offers[name].memory_with(guests_of(pair, name)) for name in mine)
 
 
 class Lender:

@@ -60,6 +60,10 @@ class Offer:
     """Why its profile cannot be read; everything else is unknown then."""
     remedy: str = ""
 
+    def memory_with(self, guests: int) -> int:
+        """MiB that it takes of this machine with that many guests."""
+        return self.memory_mib + max(0, guests - 2) * self.guest_mib
+
 
 def known_profiles() -> dict[str, Offer]:
     """Every reference cloud by name. Empty when they are not installed."""

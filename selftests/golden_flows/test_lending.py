@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from golden_flows.errors import CloudError, InteropError, UsageError
-from golden_flows.lending import Lender, needed_mib
+from golden_flows.lending import Lender, guests_of, needed_mib
 from golden_flows.lending_desk import LendingDesk, RemoteLender
 from golden_flows.model.cloud import Pair
 from golden_flows.reference_clouds import Offer, ReferenceCloud
@@ -148,7 +148,13 @@ def test_the_end_of_the_run_ends_waiting_and_starting() -> None:
 
 def test_a_cloud_of_the_users_own_takes_none_of_this_machines_memory() -> None:
     assert needed_mib(Pair("mine", "a"), {"a": Offer("a", memory_mib=100)}) == 100
-    assert needed_mib(AA, {"a": Offer("a", memory_mib=100)}) == 100
+
+
+def test_a_cell_of_one_cloud_has_three_guests_there_at_once() -> None:
+    """At home, and abroad a twin beside the rebuilt one."""
+    assert [guests_of(pair, "a") for pair in (AB, Pair("b", "a"), AA, BC)] == [1, 2, 3, 0]
+    offers = {name: Offer(name, memory_mib=100, guest_mib=30) for name in "ab"}
+    assert (needed_mib(AB, offers), needed_mib(AA, offers)) == (200, 130)
 
 
 @pytest.fixture
