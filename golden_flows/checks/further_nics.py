@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from golden_flows.errors import shorten
-from golden_flows.model.check import SILENT_GUEST, check, given, verdict
+from golden_flows.model.check import SILENT_GUEST, check, given, unseen_inside, verdict
 from golden_flows.model.facts import BootFacts, Facts, PortFacts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 from golden_flows.model.guest import canonical_mac
@@ -20,7 +20,7 @@ def answers_leave_by_the_nic_that_was_asked(facts: Facts) -> Said:
     """
     boot, plug = given(facts.boot), given(facts.hotplug)
     if plug.error:
-        return NotObserved(f"the guest's routing could not be asked: {shorten(plug.error, 200)}")
+        return unseen_inside(facts, f"the guest's routing could not be asked: {shorten(plug.error, 200)}")
     ports = [*boot.ports, *([plug.port] if plug.port is not None and not plug.refused else [])]
     if len(ports) < 2:
         return NotApplicable(f"the server has {len(ports)} port(s), and no other can be attached: {plug.refused}")
@@ -84,7 +84,7 @@ def first_of_several_addresses_works(facts: Facts) -> Said:
     """A port with several fixed addresses: the first is on the NIC, and so is every other that a channel conveys."""
     plug = given(facts.hotplug)
     if plug.error:
-        return NotObserved(f"a port with several addresses could not be watched: {shorten(plug.error, 200)}")
+        return unseen_inside(facts, f"a port with several addresses could not be watched: {shorten(plug.error, 200)}")
     if plug.refused or plug.port is None:
         return NotApplicable(f"no port was attached: {shorten(plug.refused or 'the API shows none', 200)}")
     fixed = [ip for one in plug.port.fixed_ips if (ip := bare_ip(one)) is not None and "." in ip]

@@ -142,7 +142,11 @@ def test_a_host_route_by_another_nic_is_a_finding() -> None:
 
 @pytest.mark.parametrize("check_id", ["N2-3", "N2-8"])
 def test_what_could_not_be_watched_earns_no_pass(check_id: str) -> None:
-    assert isinstance(said(check_id, with_hotplug(error="the connection broke")), NotObserved)
+    facts = with_hotplug(error="the connection broke")
+    assert isinstance(said(check_id, facts), NotObserved)
+    found = said(check_id, replace(facts, dst=replace(facts.dst, auth=())))
+    assert isinstance(found, NotApplicable)
+    assert "launched with no way in" in found.proof
 
 
 def test_a_route_list_that_is_empty_earns_no_pass() -> None:
