@@ -21,6 +21,7 @@ from golden_flows.interrupts import uninterrupted
 from golden_flows.lending import Lender
 from golden_flows.lending_desk import LendingDesk
 from golden_flows.model.cloud import Pair
+from golden_flows.model.guideline import Guideline
 from golden_flows.own_image import OwnImage
 from golden_flows.reference_clouds import ReferenceCloud
 from golden_flows.session import Plan, RunContext, Session
@@ -111,6 +112,11 @@ def split_names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
+def guideline_of(asked: Asked) -> Guideline:
+    """The guideline by which this run is judged: what no option asks for is no part of it. Raises ``UsageError``."""
+    return load_guideline(asked.guideline).asked([RETURN_TRIP] if asked.return_trip else [])
+
+
 def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
     """Resolve names, talk to every own cloud once, write the plan down, and be ready to lend reference clouds.
 
@@ -119,7 +125,7 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
     Raises ``UsageError`` for what the user must change, other ``InteropError`` for what could not be found out; then
     nothing is left running and no scratch is left.
     """
-    guideline = load_guideline(asked.guideline).asked([RETURN_TRIP] if asked.return_trip else [])
+    guideline = guideline_of(asked)
     checks = load_checks()
     choice = choose(asked.src, asked.dst, asked.image, room.budget_mib(workers))
     for note in choice.notes:

@@ -12,14 +12,14 @@ from golden_flows.choosing import Choice, choose
 from golden_flows.clouds.config import load_clouds
 from golden_flows.flows import making
 from golden_flows.flows.making import Making
-from golden_flows.guideline import load_checks, load_guideline
+from golden_flows.guideline import load_checks
 from golden_flows.lending import needed_mib
 from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Guideline
 from golden_flows.planning import outlook
 from golden_flows.planning.expecting import Ahead, Expected, Prospect, expect
 from golden_flows.planning.outlook import Outlook
-from golden_flows.preparation import Asked, require_part
+from golden_flows.preparation import Asked, guideline_of, require_part
 
 SERVERS_AT_ONCE = {"home": 1, "abroad": 2}
 """Anne's instance; with its twin."""
@@ -77,7 +77,7 @@ def draw_up(asked: Asked) -> PlanAhead:
 
     Raises ``UsageError`` for names that nothing has; what is wrong with a cloud is among its ``troubles``.
     """
-    guideline, checks = load_guideline(asked.guideline), load_checks()
+    guideline, checks = guideline_of(asked), load_checks()
     choice = choose(asked.src, asked.dst, asked.image, room.budget_mib(0))
     require_part(asked.owned, choice.cells)
     file, glance, file_bytes = _image(asked)
