@@ -24,3 +24,13 @@ def test_a_program_that_complains_on_its_output_is_quoted() -> None:
 def test_a_full_disk_is_told_as_one(to: str) -> None:
     with pytest.raises(ImageBuildError, match="no space left while building"):
         run(["sh", "-c", f"echo 'x: No space left on device' {to}; echo noise >&2; exit 1"])
+
+
+def test_who_listens_hears_each_line_of_a_long_build_and_gets_the_output_as_ever() -> None:
+    heard: list[str] = []
+    done = run(["sh", "-c", "echo 'I: one' >&2; echo out; echo 'I: two' >&2"], hear=heard.append)
+    assert (heard, done.stdout) == (["I: one", "I: two"], b"out\n")
+    with pytest.raises(ImageBuildError, match="what is wrong"):
+        run(["sh", "-c", "echo what is wrong >&2; exit 1"], hear=heard.append)
+    with pytest.raises(ImageBuildError, match="not installed"):
+        run(["no-such-program"], hear=heard.append)
