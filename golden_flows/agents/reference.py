@@ -154,6 +154,11 @@ def says_done(console: str) -> bool:
     return False
 
 
+def progress(console: str) -> str:
+    """Nothing: its boots are over before anybody grows impatient."""
+    return ""
+
+
 def is_last(report: GuestReport) -> bool:
     """All phases are over, or the guest is about to reboot."""
     return report.awaits_reboot or any(phase.name == LAST_PHASE for phase in report.phases)
@@ -392,5 +397,6 @@ def _user_data(one: Fields) -> UserDataRun:
         exit_code=one.integer("exit_code"),
         uid=one.integer("uid"),
         network_up=one.flag("network_up"),
+        mended_parts=one.integer("mended_parts") or 0,
         failed_parts=sum(verdict != "ok" for verdict in one.each("parts", lambda part: part.text("verdict", ""))),
     )

@@ -6,13 +6,17 @@ from golden_flows.errors import shorten
 from golden_flows.model.check import check, given, unseen_inside, verdict
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
+from golden_flows.model.guest import MACHINE_IDS
 from golden_flows.model.network_data import bare_ip
 from golden_flows.model.second_instance import LaterBoot, SecondInstanceFacts
 
 
-@check("AU-4", needs=("second_instance",))
+@check("AU-4", needs=("boot", "second_instance"))
 def a_copy_has_an_identity_of_its_own(facts: Facts) -> Said:
-    """SSH host key and machine-id of an instance booted from a snapshot differ from those of its origin."""
+    """SSH host key and machine-id of an instance booted from a snapshot differ from those of its origin.
+
+    An agent that makes no machine-ids leaves a copy with that of its origin: no cloud can help it.
+    """
     seen = given(facts.second_instance)
     if proof := _no_twin(facts, seen):
         return proof
@@ -21,6 +25,7 @@ def a_copy_has_an_identity_of_its_own(facts: Facts) -> Said:
     remedy = "agents make these anew for a new instance: serve a new uuid, and keep none of them in the image"
     findings: list[Finding] = []
     missing: list[str] = []
+    cannot, kept = given(facts.boot).agent_cannot.get(MACHINE_IDS, ""), False
     for what, first, twin in (
         ("SSH host key", seen.first.host_key, seen.twin_identity.host_key),
         ("machine-id", seen.first.machine_id, seen.twin_identity.machine_id),
@@ -29,8 +34,12 @@ def a_copy_has_an_identity_of_its_own(facts: Facts) -> Said:
             continue  # launched with no way in: nobody was to look inside
         if first is None or twin is None:
             missing.append(f"the {what} of the first instance or of its twin could not be read")
+        elif first and first == twin and what == "machine-id" and cannot:
+            kept = True
         elif first and first == twin:
             findings.append(Finding(f"{what} of the twin", "another than its origin's", shorten(first, 60), remedy))
+    if kept and not findings and not missing:
+        return NotApplicable(f"the twin has another SSH host key, and its origin's machine-id: {cannot}")
     return verdict(findings, missing)
 
 
@@ -108,7 +117,7 @@ def a_rebuilt_server_gets_its_new_user_data(facts: Facts) -> Said:
 
 @check("UD-7", needs=("second_instance",))
 def user_data_runs_in_every_form(facts: Facts) -> Said:
-    """Gzip and multipart run; a script whose first line ends in CR LF cannot, and the guest says so."""
+    """Gzip and multipart run; a script whose first line ends in CR LF cannot, and the guest says so or mends it."""
     seen = given(facts.second_instance)
     if not facts.dst.carries_user_data:
         return _carries_none(facts)
@@ -132,7 +141,7 @@ def user_data_runs_in_every_form(facts: Facts) -> Said:
         if run.exit_code != 0 and not (run.exit_code is None and answers):
             code = "no exit code" if run.exit_code is None else f"exit code {run.exit_code}"
             findings.append(Finding(f"user data as {form}", "run, with exit code 0", code, remedy))
-        if form == "multipart" and run.failed_parts == 0 and boot.report.verdict == "ok":
+        if form == "multipart" and not (run.failed_parts or run.mended_parts) and boot.report.verdict == "ok":
             remedy = "an agent must say that it could not run a script"
             findings.append(Finding("a part with CR LF in its #! line", "reported", "nothing is said of it", remedy))
     return verdict(findings, unseen)

@@ -120,11 +120,14 @@ def user_data_in_gzip() -> UserData:
 
 
 def user_data_in_parts() -> UserData:
-    """A multipart: a script that cannot run for its line ends, a text, and one that makes the new nonce known."""
+    """A multipart: a script that cannot run for its line ends, a text, and one that makes the new nonce known.
+
+    An agent that mends line ends runs the first as well: then it notes that.
+    """
     nonce = secrets.token_hex(16)
     whole = MIMEMultipart()
     crlf = MIMEBase("text", "x-shellscript")
-    crlf.set_payload(b"#!/bin/sh\r\nexit 0\r\n")
+    crlf.set_payload(f"#!/bin/sh\r\necho '{nonce} mended' >> {RUNS_PATH}\r\nexit 0\r\n".encode())
     encode_base64(crlf)  # a mail's own line ends are CR LF: only so do these survive
     whole.attach(crlf)
     whole.attach(MIMEText("Anne's app moves to another cloud.\n"))

@@ -18,9 +18,12 @@ from golden_flows.model.xen import HypervisorSeen, Xenstore
 SETTING_PASSWORDS = "setting passwords"
 """Of what an agent may be unable to do: to set a password that the cloud asks for."""
 
+MACHINE_IDS = "making machine-ids"
+"""To give a copy of a machine an /etc/machine-id of its own."""
+
 RUNS_PATH = "/var/lib/anne-runs"
 """User data notes its own runs there, whoever runs it: ``NONCE began BOOT UID WAYS`` and ``NONCE ended CODE``, a line
-each. WAYS is the number of default routes."""
+each. WAYS is the number of default routes. ``NONCE mended``: a script ran whose line ends no kernel takes."""
 
 
 def canonical_mac(mac: str) -> str:
@@ -211,6 +214,8 @@ class UserDataRun:
     network_up: bool | None = None
     failed_parts: int = 0
     """Parts of a multipart that the agent says it could not run, or that failed."""
+    mended_parts: int = 0
+    """Those with CR LF in their #! line that ran all the same, because the agent mends line ends."""
 
 
 @dataclass(frozen=True, kw_only=True)

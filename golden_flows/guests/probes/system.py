@@ -51,7 +51,7 @@ def routes() -> list[dict[str, Any]]:
     for family in (4, 6):
         for one in document(said("ip", "-j", f"-{family}", "route")) or []:
             destination = one.get("dst", "")
-            if destination[:1].isdigit() and "/" not in destination:  # as iproute2 shortens a single address
+            if "/" not in destination and (":" in destination or destination[:1].isdigit()):  # as iproute2 shortens a single address
                 destination += "/32" if family == 4 else "/128"
             way = {"destination": destination, "gateway": one.get("gateway"), "interface": one.get("dev", "")}
             found.append({"family": family, **way})

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from golden_flows.model.check import given
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import NotApplicable, NotObserved
+from golden_flows.model.guest import MACHINE_IDS
 from golden_flows.model.second_instance import LaterBoot, MachineIdentity, Neighbour
 from selftests.golden_flows.checks.facts_builder import (
     failing,
@@ -30,6 +32,18 @@ SILENT = replace(later_boot(), report=None, status="ERROR", fault="No valid host
 )
 def test_a_copy_that_shows_its_origin_s_identity_is_a_finding(identity: MachineIdentity) -> None:
     assert failing(with_second(twin_identity=identity)) == {"AU-4"}
+
+
+def test_a_machine_id_that_the_agent_cannot_make_anew_is_not_the_cloud_s_fault() -> None:
+    kept = MachineIdentity(host_key="twin", machine_id="first")
+    facts = with_second(first=MachineIdentity(host_key="first", machine_id="first"), twin_identity=kept)
+    assert failing(facts) == {"AU-4"}
+    boot = replace(given(facts.boot), agent_cannot={MACHINE_IDS: "it leaves them alone"})
+    answer = said("AU-4", replace(facts, boot=boot))
+    assert isinstance(answer, NotApplicable)
+    assert "it leaves them alone" in str(answer)
+    same = replace(given(facts.second_instance), twin_identity=MachineIdentity(host_key="first", machine_id="first"))
+    assert failing(replace(facts, boot=boot, second_instance=same)) == {"AU-4"}
 
 
 def test_images_without_a_machine_id_are_judged_by_their_host_keys() -> None:
@@ -85,6 +99,10 @@ def test_a_crlf_script_of_which_nothing_is_said_is_a_finding_and_a_degraded_agen
     assert failing(with_second(rebuilt=quiet)) == {"UD-7"}
     told = replace(quiet, report=replace(report(), verdict="degraded"))
     assert said("UD-7", with_second(rebuilt=told)) == ()
+
+
+def test_a_crlf_script_that_the_agent_mended_has_run_and_needs_no_word() -> None:
+    assert said("UD-7", with_second(rebuilt=later_boot(failed_parts=0, mended_parts=1))) == ()
 
 
 @pytest.mark.parametrize("check_id", CHECKS)
