@@ -34,11 +34,27 @@ class Agent(Protocol):
         """Whether the console shows that a boot's work is done, so that the report can be asked for over SSH."""
         ...
 
+    def progress(self, console: str) -> str:
+        """What a boot is at, for who waits for it; nothing where the console does not tell."""
+        ...
+
     def is_last(self, report: GuestReport) -> bool:
         """Whether no further report of this boot will come."""
         ...
 
     def read_files(self, shell: GuestShell) -> GuestFiles: ...
+
+
+NAMES = ("reference", "cloud_init")
+
+
+def whose_console(console: str) -> tuple[str | None, bool]:
+    """The one agent that shows on it, and whether its work is done; None where there is no one or more than one."""
+    seen = [name for name in NAMES if load_agent(name).CONSOLE_MARKER in console]
+    if len(seen) != 1:
+        return None, False
+    agent = load_agent(seen[0])
+    return seen[0], agent.says_done(console) or bool(agent.from_console(console, None))
 
 
 def load_agent(name: str) -> Agent:

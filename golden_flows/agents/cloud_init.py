@@ -20,17 +20,20 @@ from golden_flows.errors import GuestError
 from golden_flows.guests.probe import run_probe
 from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.facts import GuestFiles
-from golden_flows.model.guest import RUNS_PATH, SETTING_PASSWORDS, GuestReport
+from golden_flows.model.guest import MACHINE_IDS, RUNS_PATH, SETTING_PASSWORDS, GuestReport
 
 CONSOLE_MARKER = "Cloud-init v. "
 CANNOT: Mapping[str, str] = {
     SETTING_PASSWORDS: "this image's agent is cloud-init, which takes no admin_pass from metadata or config drive (it"
     " sets passwords by its own user data only, cc_set_passwords) and answers no host's changePassword",
+    MACHINE_IDS: "this image's agent is cloud-init, which makes SSH host keys anew for a new instance (cc_ssh), and"
+    " leaves /etc/machine-id to who makes the image (cloud-init clean --machine-id)",
 }
 KEEPS_RECORD = False
 RESULT_PATH = "/run/cloud-init/result.json"
 PROBE_TIMEOUT_S = 120.0
 
+_STEP = re.compile(r"Cloud-init v\. \S+ (?:running '([a-z:-]{1,20})'|(finished)) at ")
 _FINISHED = re.compile(r"Cloud-init v\. \S+ finished at ")
 _HOST_KEYS = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.DOTALL)
 _KEY = re.compile(r"\b(?:ssh-|ecdsa-)[a-z0-9-]+ (AAAA[A-Za-z0-9+/]+={0,2})")
@@ -47,6 +50,12 @@ def from_console(text: str, run: str | None) -> tuple[GuestReport, ...]:
 def says_done(console: str) -> bool:
     """Its last module's message, of this boot or of one before."""
     return _FINISHED.search(console) is not None
+
+
+def progress(console: str) -> str:
+    """The stage that cloud-init began last; nothing once it has finished."""
+    steps = _STEP.findall(console)
+    return f"the guest is up; cloud-init runs {steps[-1][0]}" if steps and steps[-1][0] else ""
 
 
 def is_last(report: GuestReport) -> bool:

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from golden_flows.agents import Agent, load_agent
+from golden_flows.agents import Agent, load_agent, whose_console
 from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.records import ImageRef, NetworkRef, ServerRequest
 from golden_flows.errors import GuestError, InteropError, Unsupported, WaitTimeout
 from golden_flows.flows.story import APP_PORT, UserData
 from golden_flows.guests.ssh import GuestShell, KeyPair
 from golden_flows.journal import Journal
+from golden_flows.model.cloud import AGENT_PROPERTY, USER_PROPERTY
 from golden_flows.model.facts import BootFacts, PortFacts
 from golden_flows.model.guest import GuestReport
 from golden_flows.model.network_data import bare_ip
@@ -28,6 +29,9 @@ AWKWARD_END = "\r\n"
 """The public key is registered as an editor of another system saves it: who writes it down must make one line of it."""
 SSH_FALLBACK_AFTER_S = 20.0
 """How long the console may stay silent before the report is asked for over SSH instead."""
+GLANCE_S, LOGIN_S = 5.0, 40.0
+"""For a login to a guest that may not be up yet, and to one whose console says that it is: an emulated one under load
+takes long over it."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +83,14 @@ class Instance:
     ) -> None:
         """``properties``: of its image, which may say who reads the guest. ``agent``: who does, whatever they say."""
         self.cloud = cloud
-        self.profile = cloud.profile.running(properties or {})
+        self.properties = dict(properties or {})
+        self.profile = cloud.profile.running(self.properties)
         self._journal = journal
         self._run_id = run_id
         self._say = say
         self.agent = agent or load_agent(self.profile.agent)
         self._began_s = 0.0
+        self._told = ""
         self.server_id = ""
         self.address = ""
         self.login = Login(self.profile.user, None, None)
@@ -183,7 +189,10 @@ class Instance:
             if again is not None:
                 earlier, report = report, again
         seconds = round(time.monotonic() - self._began_s, 2) if report else None
-        return replace(facts, report=report, earlier=earlier, console=self.console(), seconds_to_report=seconds)
+        console = self.console()
+        if report is None:
+            self._refuse_another_s(console, at_work=True)
+        return replace(facts, report=report, earlier=earlier, console=console, seconds_to_report=seconds)
 
     def _await_report(self, deadline: Deadline, not_boot_ids: Collection[str]) -> GuestReport | None:
         silent_until = Deadline.after(SSH_FALLBACK_AFTER_S, deadline.clock)
@@ -218,17 +227,38 @@ class Instance:
 
     def _look(self, not_boot_ids: Collection[str], silent_until: Deadline) -> GuestReport | None:
         console = self.console()
+        self._tell_progress(self.agent.progress(console))
         for report in reversed(self.agent.from_console(console, self._run_id)):
             if report.boot_id not in not_boot_ids and self.agent.is_last(report):
                 return report
-        if silent_until.left_s > 0 and not self.agent.says_done(console):
+        self._refuse_another_s(console, at_work=False)
+        is_done = self.agent.says_done(console)
+        if silent_until.left_s > 0 and not is_done:
             return None
         try:
-            with self.shell(None, Deadline.after(5.0)) as shell:
+            with self.shell(None, Deadline.after(LOGIN_S if is_done else GLANCE_S)) as shell:
                 report = self.agent.read(shell, console)
         except InteropError:
             return None
         return report if report.boot_id not in not_boot_ids and self.agent.is_last(report) else None
+
+    def _refuse_another_s(self, console: str, *, at_work: bool) -> None:
+        """Raises ``GuestError`` where another agent has done its work (or is at work): the one that is waited for will
+        never report.
+        """
+        other, is_done = whose_console(console)
+        if other not in (None, self.profile.agent) and (is_done or at_work):
+            raise GuestError(
+                f"the console of {self.server_id} is {other}'s, and the image is said to have the agent"
+                f" {self.profile.agent}",
+                f"give the image the properties {AGENT_PROPERTY}={other} and {USER_PROPERTY}=NAME of its default user"
+                " (--image-property), or write agent and user under interop: of the cloud",
+            )
+
+    def _tell_progress(self, progress: str) -> None:
+        if progress and progress != self._told:
+            self._say(progress)
+        self._told = progress
 
     def shell(self, report: GuestReport | None, deadline: Deadline) -> GuestShell:
         """Log in the way Anne asked for. The host key is pinned to the one in the guest's own report."""

@@ -71,10 +71,10 @@ def _both(
     facts: SecondInstanceFacts,
 ) -> SecondInstanceFacts:
     cloud, zipped, in_parts = guest.cloud, user_data_in_gzip(), user_data_in_parts()
-    deadline = Deadline.after(2 * cloud.profile.boot_timeout_s)
+    deadline = Deadline.after(2 * guest.profile.boot_timeout_s)
     no_rebuild = _rebuild(guest, images[0], in_parts)
     say("booting a twin of the snapshot" + ("" if no_rebuild else ", while the first instance is rebuilt"))
-    twin = Instance(cloud, at.journal, at.run_id, say)
+    twin = Instance(cloud, at.journal, at.run_id, say, properties=guest.properties)
     asked = request(cloud, cloud.show_image(images[1]), "anne-twin", zipped, key, files.wanted(cloud, zipped))
     launched = twin.testimony(twin.launch(asked, deadline), deadline)
     facts = replace(facts, no_rebuild=no_rebuild, twin=later_boot(twin, launched, zipped))

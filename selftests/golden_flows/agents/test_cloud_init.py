@@ -8,11 +8,11 @@ import hashlib
 
 import pytest
 
-from golden_flows.agents import cloud_init, load_agent
+from golden_flows.agents import NAMES, cloud_init, load_agent, whose_console
 from golden_flows.errors import UsageError
 from golden_flows.flows.story import user_data_abroad
 from golden_flows.model.cloud import Profile
-from golden_flows.model.guest import RUNS_PATH, SETTING_PASSWORDS
+from golden_flows.model.guest import MACHINE_IDS, RUNS_PATH, SETTING_PASSWORDS
 
 KEY = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes(32)).decode()
 FINGERPRINT = "SHA256:" + base64.b64encode(hashlib.sha256(base64.b64decode(KEY)).digest()).decode().rstrip("=")
@@ -36,6 +36,26 @@ def test_the_final_message_says_that_it_is_done() -> None:
     assert cloud_init.says_done(CONSOLE + FINISHED)
 
 
+def test_who_waits_is_told_the_stage_that_began_last() -> None:
+    assert cloud_init.progress("GRUB\n") == ""
+    assert cloud_init.progress(CONSOLE).endswith("init-local")
+    later = CONSOLE + "[ 40.1] cloud-init[400]: Cloud-init v. 22.4.2 running 'modules:final' at Wed, 25 Nov 2026\n"
+    assert cloud_init.progress(later).endswith("modules:final")
+    assert cloud_init.progress(later + FINISHED) == ""
+
+
+def test_a_console_is_the_agent_s_whose_work_is_done_on_it() -> None:
+    assert whose_console("") == (None, False)
+    assert whose_console(CONSOLE) == ("cloud_init", False)
+    assert whose_console(CONSOLE + FINISHED) == ("cloud_init", True)
+    assert whose_console(CONSOLE + FINISHED + load_agent("reference").CONSOLE_MARKER) == (None, False)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_that_of_an_agent(name: str) -> None:
+    assert load_agent(name).CONSOLE_MARKER
+
+
 def test_host_keys_are_those_that_cloud_init_printed() -> None:
     assert cloud_init.host_keys(CONSOLE) == (FINGERPRINT,)
 
@@ -50,6 +70,7 @@ def test_no_text_of_a_console_is_a_report() -> None:
 
 def test_cloud_init_cannot_set_a_cloud_s_password() -> None:
     assert "admin_pass" in cloud_init.CANNOT[SETTING_PASSWORDS]
+    assert "/etc/machine-id" in cloud_init.CANNOT[MACHINE_IDS]
 
 
 def test_an_image_says_who_reads_its_guests() -> None:

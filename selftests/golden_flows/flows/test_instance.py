@@ -10,6 +10,7 @@ import pytest
 
 from golden_flows.agents import Agent, reference
 from golden_flows.clouds.cloud import Cloud
+from golden_flows.errors import GuestError
 from golden_flows.flows.instance import Instance
 from golden_flows.journal import Journal
 from golden_flows.model.cloud import Profile
@@ -47,6 +48,9 @@ class FewReports:
 
     def says_done(self, console: str) -> bool:
         return False
+
+    def progress(self, console: str) -> str:
+        return ""
 
     def is_last(self, report: GuestReport) -> bool:
         return reference.is_last(report)
@@ -109,6 +113,27 @@ def test_a_server_in_error_is_not_waited_for_and_its_console_is_kept(tmp_path: P
     guest = Instance(cast(Cloud, SilentCloud()), journal, "r", pytest.fail, cast(Agent, FewReports([])))
     facts = guest.testimony(replace(FACTS, status="ERROR"), Deadline.after(30.0))
     assert (facts.report, facts.console) == (None, "console")
+    journal.close()
+
+
+@pytest.mark.parametrize(("word", "waited_s"), [("finished", 0.0), ("running 'init'", 30.0)])
+def test_an_image_that_does_not_say_its_agent_is_found_out_by_its_console(
+    tmp_path: Path, word: str, waited_s: float
+) -> None:
+    """At once where that agent has finished; where it is at work only when the time is up."""
+
+    class CloudInitConsole(SilentCloud):
+        def read_console(self, server_id: str) -> str:
+            return f"Cloud-init v. 22.4.2 {word} at Wed, 25 Nov 2026 16:00:40 +0000.\n"
+
+    now = [0.0]
+    clock = Clock(lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds))
+    journal = Journal(tmp_path)
+    guest = Instance(cast(Cloud, CloudInitConsole()), journal, "r", lambda text: None)
+    with pytest.raises(GuestError, match="is cloud_init's") as caught:
+        guest.testimony(FACTS, Deadline.after(30.0, clock))
+    assert "interop_agent=cloud_init" in caught.value.remedy
+    assert now[0] == pytest.approx(waited_s, abs=1.0)
     journal.close()
 
 
