@@ -198,6 +198,14 @@ def _without_vmxnet3_installed() -> Facts:
     return replace(told, auth=without_vmxnet3())
 
 
+def _second_nic_untold() -> Facts:
+    """As in a guest that has the driver, and nobody who tells it the address."""
+    first, second = report().links
+    told = network_data()
+    document = {**told, "links": told["links"][:1], "networks": told["networks"][:1]}  # type: ignore[index]  # lists
+    return with_report(network_data=document, links=(first, replace(second, addresses=())))
+
+
 def _killed() -> Facts:
     """After 30 s without an answer the reference clouds take the power away."""
     lines = (*kernel_log().lines, "[    1.9] EXT4-fs (sda1): recovery complete")
@@ -352,6 +360,7 @@ SEEN: Mapping[str, Facts] = {
     "cd_adminpass": _password_unasked(),
     "ec2_stale": _stale("ec2-http", with_ec2(healthy_facts())),
     "nd_empty": _without_vmxnet3_installed(),
+    "nd_first_only": _second_nic_untold(),
     "two_gw": with_report(network_data=network_data(routes=(GATEWAY_2,))),
     "shuffle_links": exchanged(),
     "no_policy_route": without_policy_route(),

@@ -354,6 +354,11 @@ def test_nd_empty(start_cloud: Any, wait: Wait) -> None:
     assert (instance.links, instance.networks) == ((), ())
 
 
+def test_nd_first_only(start_cloud: Any, wait: Wait) -> None:
+    instance = two_nics(start_cloud("public-lite", faults=["nd_first_only"]), wait)
+    assert (len(instance.links), len(instance.networks)) == (1, 1)
+
+
 def test_two_gw(start_cloud: Any, wait: Wait) -> None:
     routes = two_nics(start_cloud("public-lite", faults=["two_gw"]), wait).networks[1]["routes"]
     assert [route["gateway"] for route in routes] == ["192.168.200.1"]
