@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, cast
 
 from golden_flows.errors import UsageError
@@ -26,8 +26,11 @@ class Agent(Protocol):
 
     def from_console(self, text: str, run: str | None) -> tuple[GuestReport, ...]: ...
 
-    def read(self, shell: GuestShell, console: str = "") -> GuestReport:
-        """Its report as it lies in the guest; ``console`` for what an agent tells there only. Raises ``GuestError``."""
+    def read(self, shell: GuestShell, console: Callable[[], str]) -> GuestReport:
+        """Its report as it lies in the guest; ``console`` for what an agent tells there only, read when the report is.
+
+        Raises ``GuestError``.
+        """
         ...
 
     def says_done(self, console: str) -> bool:

@@ -12,7 +12,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from golden_flows.agents import reference
@@ -76,12 +76,12 @@ def host_keys(console: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def read(shell: GuestShell, console: str = "") -> GuestReport:
+def read(shell: GuestShell, console: Callable[[], str] = str) -> GuestReport:
     """Run the probe. Raises ``GuestError`` while cloud-init is at work, and where there is no Python."""
     if shell.read_file(RESULT_PATH, 1) is None:
         raise GuestError(f"the guest has no {RESULT_PATH}", "cloud-init has not finished (yet), or is not installed")
     document = run_probe(shell, "cloud_init", {"runs": RUNS_PATH}, timeout_s=PROBE_TIMEOUT_S)
-    return replace(parse_status(document), host_key_fingerprints=host_keys(console))
+    return replace(parse_status(document), host_key_fingerprints=host_keys(console()))
 
 
 def read_files(shell: GuestShell) -> GuestFiles:

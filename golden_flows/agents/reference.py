@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from golden_flows.agents.console_frames import DOCUMENT_LIMIT_BYTES, MARKER, documents
 from golden_flows.agents.fields import LIST_LIMIT, Fields
@@ -164,7 +164,7 @@ def is_last(report: GuestReport) -> bool:
     return report.awaits_reboot or any(phase.name == LAST_PHASE for phase in report.phases)
 
 
-def read(shell: GuestShell, console: str = "") -> GuestReport:
+def read(shell: GuestShell, console: Callable[[], str] = str) -> GuestReport:
     """The report as it lies in the guest. Raises ``GuestError``."""
     content = shell.read_file(STATUS_PATH, DOCUMENT_LIMIT_BYTES)
     if content is None:

@@ -146,6 +146,8 @@ class Anne:
         home.keep_evidence(self._at.src, self._source, self._record)
         if self._source.spooled:
             self.facts = replace(self.facts, source_boot=self._source.boot, export=self._source.spooled.facts)
+        if self._source.profile:
+            self.facts = replace(self.facts, src=self._source.profile)
         if damage := home.damage(self.facts.export):
             raise StageStopped(damage)
 
@@ -316,7 +318,7 @@ class Anne:
                 self.facts = replace(self.facts, files=files.look(guest.cloud, self._files, shell))
                 six = six or ipv6.look(shell)
                 with contextlib.suppress(GuestError):
-                    late = guest.agent.read(shell, self._booted().console)
+                    late = guest.agent.read(shell, guest.console)
                 inside = account.look_inside(guest, shell, self._source.account, posted)
                 owned = self._at.may_attack(guest.cloud)
                 channels = self.facts.agent_channels

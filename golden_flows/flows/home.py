@@ -23,6 +23,7 @@ from golden_flows.flows.story import APP_PORT, PAYLOAD_PATH, user_data_at_home
 from golden_flows.guests.ssh import KeyPair
 from golden_flows.guests.tcp import http_get, url_of
 from golden_flows.model.agent_channels import channels_read
+from golden_flows.model.cloud import Profile
 from golden_flows.model.facts import BootFacts, ExportFacts
 from golden_flows.model.return_trip import Machine
 from golden_flows.own_image import OwnImage
@@ -41,6 +42,8 @@ class SourceImage:
 
     spooled: Spooled | None = None
     boot: BootFacts | None = None
+    profile: Profile | None = None
+    """The source as its image has it run: user, agent."""
     payload_sha256: str = ""
     account: AtHome = field(default_factory=AtHome)
     machine: Machine | None = None
@@ -97,6 +100,7 @@ def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair, shim: 
     asked = request(home, image, "anne-home", instance.fitting(user_data_at_home()), key)
     facts = instance.testimony(instance.launch(asked, deadline), deadline)
     source.boot, source.account = facts, AtHome(password=instance.login.password)
+    source.profile = instance.profile
     if facts.report is None:
         keep_evidence(home, source, record)
         raise CloudError(

@@ -237,7 +237,7 @@ class Instance:
             return None
         try:
             with self.shell(None, Deadline.after(LOGIN_S if is_done else GLANCE_S)) as shell:
-                report = self.agent.read(shell, console)
+                report = self.agent.read(shell, self.console)
         except InteropError:
             return None
         return report if report.boot_id not in not_boot_ids and self.agent.is_last(report) else None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import json
+from typing import cast
 
 import pytest
 
 from golden_flows.agents import NAMES, cloud_init, load_agent, whose_console
-from golden_flows.errors import UsageError
+from golden_flows.errors import GuestError, UsageError
 from golden_flows.flows.story import user_data_abroad
+from golden_flows.guests.ssh import CommandResult, GuestShell
 from golden_flows.model.cloud import Profile
 from golden_flows.model.guest import MACHINE_IDS, RUNS_PATH, SETTING_PASSWORDS
 
@@ -66,6 +69,31 @@ def test_a_key_outside_of_the_block_is_nobody_s() -> None:
 
 def test_no_text_of_a_console_is_a_report() -> None:
     assert cloud_init.from_console(CONSOLE + FINISHED, "run") == ()
+
+
+class Guest:
+    """A shell in which the probe answers; the console goes on while it does."""
+
+    def __init__(self, *, is_over: bool = True) -> None:
+        self.console, self._is_over = CONSOLE.partition("-----BEGIN")[0], is_over
+
+    def read_file(self, path: str, limit_bytes: int) -> bytes | None:
+        return b"{" if self._is_over else None
+
+    def run(self, command: str, *, timeout_s: float, stdin: bytes) -> CommandResult:
+        self.console = CONSOLE + FINISHED
+        return CommandResult(0, json.dumps({"schema": 1, "boot_id": "b", "verdict": "ok"}).encode(), b"")
+
+
+def test_host_keys_are_read_when_the_report_is_there() -> None:
+    guest = Guest()
+    report = cloud_init.read(cast(GuestShell, guest), lambda: guest.console)
+    assert report.host_key_fingerprints == (FINGERPRINT,)
+
+
+def test_there_is_no_report_while_cloud_init_is_at_work() -> None:
+    with pytest.raises(GuestError, match=r"result\.json"):
+        cloud_init.read(cast(GuestShell, Guest(is_over=False)), lambda: "")
 
 
 def test_cloud_init_cannot_set_a_cloud_s_password() -> None:

@@ -23,7 +23,8 @@ def what_came_out(folder: Path) -> SourceImage:
     assert facts.export is not None
     spooled = Spooled(replace(facts.export, head=bytes(range(256))), folder / "a.raw", 1.5, 10, 20)
     account = AtHome(owner_fingerprint="SHA256:abc", password="pass-word")
-    return SourceImage(spooled=spooled, boot=facts.source_boot or facts.boot, payload_sha256="ab" * 32, account=account)
+    boot = facts.source_boot or facts.boot
+    return SourceImage(spooled=spooled, boot=boot, profile=facts.src, payload_sha256="ab" * 32, account=account)
 
 
 def nobody_waits() -> None:
