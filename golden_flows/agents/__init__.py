@@ -9,7 +9,7 @@ from typing import Protocol, cast
 from golden_flows.errors import UsageError
 from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.facts import GuestFiles
-from golden_flows.model.guest import GuestReport
+from golden_flows.model.guest import GuestReport, Link
 
 
 class Agent(Protocol):
@@ -39,6 +39,10 @@ class Agent(Protocol):
 
     def progress(self, console: str) -> str:
         """What a boot is at, for who waits for it; nothing where the console does not tell."""
+        ...
+
+    def links_on(self, console: str) -> tuple[Link, ...]:
+        """The NICs that it has printed there; none where it prints none."""
         ...
 
     def is_last(self, report: GuestReport) -> bool:

@@ -14,13 +14,14 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from ipaddress import ip_interface
 
 from golden_flows.agents import reference
 from golden_flows.errors import GuestError
 from golden_flows.guests.probe import run_probe
 from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.facts import GuestFiles
-from golden_flows.model.guest import MACHINE_IDS, RUNS_PATH, SETTING_PASSWORDS, GuestReport
+from golden_flows.model.guest import MACHINE_IDS, RUNS_PATH, SETTING_PASSWORDS, GuestReport, Link, canonical_mac
 
 CONSOLE_MARKER = "Cloud-init v. "
 CANNOT: Mapping[str, str] = {
@@ -38,6 +39,11 @@ _FINISHED = re.compile(r"Cloud-init v\. \S+ finished at ")
 _HOST_KEYS = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.DOTALL)
 _KEY = re.compile(r"\b(?:ssh-|ecdsa-)[a-z0-9-]+ (AAAA[A-Za-z0-9+/]+={0,2})")
 _KEYS_MAX = 16
+_NIC = re.compile(
+    r"ci-info: \|\s+(\S+)\s+\|\s+(?:True|False)\s+\|\s+(\S+)\s+\|\s+(\S+)\s+\|\s+\S+\s+\|\s+"
+    r"((?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2})\s+\|"
+)
+_NICS_MAX = 64
 
 parse_status = reference.parse_status
 
@@ -56,6 +62,20 @@ def progress(console: str) -> str:
     """The stage that cloud-init began last; nothing once it has finished."""
     steps = _STEP.findall(console)
     return f"the guest is up; cloud-init runs {steps[-1][0]}" if steps and steps[-1][0] else ""
+
+
+def links_on(console: str) -> tuple[Link, ...]:
+    """The table "Net device info" that cloud-init printed last; a NIC without an address has a row without one."""
+    _, _, table = console.rpartition("Net device info")
+    links: dict[str, Link] = {}
+    for name, address, mask, mac in _NIC.findall(table.partition("Route IPv4 info")[0])[:_NICS_MAX]:
+        try:
+            whole = str(ip_interface(address if mask == "." else f"{address}/{mask}"))
+        except ValueError:
+            whole = ""
+        known = links.get(mac, Link(name=name, mac=canonical_mac(mac)))
+        links[mac] = replace(known, addresses=(*known.addresses, *([whole] if whole else [])))
+    return tuple(links.values())
 
 
 def is_last(report: GuestReport) -> bool:

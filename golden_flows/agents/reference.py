@@ -159,6 +159,11 @@ def progress(console: str) -> str:
     return ""
 
 
+def links_on(console: str) -> tuple[Link, ...]:
+    """None: its reports tell of them, and only they."""
+    return ()
+
+
 def is_last(report: GuestReport) -> bool:
     """All phases are over, or the guest is about to reboot."""
     return report.awaits_reboot or any(phase.name == LAST_PHASE for phase in report.phases)

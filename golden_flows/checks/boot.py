@@ -8,6 +8,8 @@ from golden_flows.errors import shorten
 from golden_flows.model.check import SILENT_GUEST, check, given, unseen_inside, verdict
 from golden_flows.model.facts import BootFacts, Facts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
+from golden_flows.model.guest import canonical_mac
+from golden_flows.model.network_data import bare_ip
 from golden_flows.model.xen import HypervisorSeen
 
 NO_ROOT = (
@@ -71,6 +73,8 @@ def server_is_active_and_guest_is_up(facts: Facts) -> Said:
         return (Finding(subject, "ACTIVE", actual, "read the server's fault and nova-compute's log"),)
     if boot.report is not None:
         return ()
+    if unreachable := _without_address(boot):
+        return unreachable
     if boot.console_marker in boot.console:
         return NotObserved("the guest agent began to report on the console, but no whole report reached us")
     if not boot.console.strip():
@@ -94,6 +98,22 @@ def what_the_console_tells(console: str) -> str:
     if LOGIN_PROMPT.search(console):
         return "its console shows a login prompt: it did boot, and no agent that is read here told of it"
     return f"its console ends {shorten(lines[-1], 160)!r}"
+
+
+def _without_address(boot: BootFacts) -> tuple[Finding, ...]:
+    """A guest that says on its console that its first NIC has no address can be reached by nobody."""
+    port = boot.ports[0] if boot.ports else None
+    link = next((one for one in boot.console_links if port and one.mac == canonical_mac(port.mac)), None)
+    if port is None or link is None or port.fixed_ip is None:
+        return ()
+    told = [ip for one in link.addresses if (ip := bare_ip(one)) is not None]
+    if port.fixed_ip in told or port.fixed_ip6 in told:
+        return ()
+    remedy = (
+        "tell the guest of its NIC: an agent that finds network_data.json without links configures none, by DHCP either"
+    )
+    actual = f"{link.name} has {', '.join(told) or 'no address'}, so the guest can be reached by nobody"
+    return (Finding(f"NIC {port.mac} as the console tells", f"{port.fixed_ip}", actual, remedy),)
 
 
 @check("BT-2", needs=("boot",))

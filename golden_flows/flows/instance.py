@@ -190,9 +190,11 @@ class Instance:
                 earlier, report = report, again
         seconds = round(time.monotonic() - self._began_s, 2) if report else None
         console = self.console()
+        links = () if report else self.agent.links_on(console)
         if report is None:
             self._refuse_another_s(console, at_work=True)
-        return replace(facts, report=report, earlier=earlier, console=console, seconds_to_report=seconds)
+        facts = replace(facts, report=report, earlier=earlier, console=console, console_links=links)
+        return replace(facts, seconds_to_report=seconds)
 
     def _await_report(self, deadline: Deadline, not_boot_ids: Collection[str]) -> GuestReport | None:
         silent_until = Deadline.after(SSH_FALLBACK_AFTER_S, deadline.clock)

@@ -10,7 +10,7 @@ from golden_flows.model.agent_channels import AgentChannels
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.discovery import DiscoveryFacts
 from golden_flows.model.files import FileFacts, LimitFacts
-from golden_flows.model.guest import Consoles, GuestReport
+from golden_flows.model.guest import Consoles, GuestReport, Link
 from golden_flows.model.ipv6 import Ipv6Facts, Subnet6
 from golden_flows.model.metadata_seen import MetadataSeen
 from golden_flows.model.network_seen import NetworkSeen
@@ -249,6 +249,8 @@ class BootFacts:
     """What our agent prints and the console must therefore contain."""
     report: GuestReport | None
     """The agent's report, by SSH or from the console; None when the guest never reported."""
+    console_links: tuple[Link, ...] = ()
+    """The NICs of a guest that nobody got a report from, where its agent has printed them on the console."""
     earlier: GuestReport | None = None
     """Of the boot before, where the guest installed drivers and rebooted itself once to use them."""
     ports: tuple[PortFacts, ...]

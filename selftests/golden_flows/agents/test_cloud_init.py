@@ -25,6 +25,7 @@ CONSOLE = f"""\
 ssh-ed25519 {KEY} root@anne
 -----END SSH HOST KEY KEYS-----
 """
+MAC = "fa:16:3e:d2:7f:58"
 FINISHED = (
     "Cloud-init v. 22.4.2 finished at Wed, 25 Nov 2026 16:00:40 +0000. Datasource DataSourceOpenStackLocal"
     " [net,ver=2].  Up 61.03 seconds\n"
@@ -37,6 +38,24 @@ def test_a_console_at_work_is_not_done() -> None:
 
 def test_the_final_message_says_that_it_is_done() -> None:
     assert cloud_init.says_done(CONSOLE + FINISHED)
+
+
+NICS = """\
+[   88.0] cloud-init[358]: ci-info: ++++++++++++++++++++++++++++++Net device info++++++++++++++++++++++++++++++
+[   88.0] cloud-init[358]: ci-info: | Device |  Up   |      Address      |      Mask     | Scope  |     Hw-Address    |
+[   88.0] cloud-init[358]: ci-info: |  ens2  |  True |   192.168.110.10  | 255.255.255.0 | global | fa:16:3e:d2:7f:58 |
+[   88.0] cloud-init[358]: ci-info: |  ens2  |  True | fe80::f816:1/64   |       .       |  link  | fa:16:3e:d2:7f:58 |
+[   88.0] cloud-init[358]: ci-info: |  ens3  | False |         .         |       .       |   .    | fa:16:3e:1f:44:76 |
+[   88.0] cloud-init[358]: ci-info: |   lo   |  True |     127.0.0.1     |   255.0.0.0   |  host  |         .         |
+[   88.0] cloud-init[358]: ci-info: ++++++++++++++++++Route IPv4 info+++++++++++++++++++
+"""
+
+
+def test_nics_are_those_of_the_table_that_was_printed_last() -> None:
+    first, second = cloud_init.links_on(NICS.replace("fa:16", "00:00") + NICS)
+    assert (first.name, first.mac, first.addresses) == ("ens2", MAC, ("192.168.110.10/24", "fe80::f816:1/64"))
+    assert (second.name, second.addresses) == ("ens3", ())
+    assert cloud_init.links_on(CONSOLE) == ()
 
 
 def test_who_waits_is_told_the_stage_that_began_last() -> None:

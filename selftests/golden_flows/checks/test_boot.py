@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 
 from golden_flows.checks.boot import what_the_console_tells
+from golden_flows.model.check import given
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import NotApplicable, NotObserved
-from golden_flows.model.guest import Consoles, Getty
+from golden_flows.model.guest import Consoles, Getty, Link
 from selftests.golden_flows.checks.facts_builder import (
     failing,
+    healthy_facts,
     said,
     with_block,
     with_boot,
@@ -39,6 +41,24 @@ def test_active_without_a_bootable_disk_is_a_finding() -> None:
 
 def test_active_and_silent_after_the_kernel_is_a_finding() -> None:
     assert failing(with_boot(report=None, console="Linux version 6.1.0\nstarting")) == {"BT-1"}
+
+
+@pytest.mark.parametrize(
+    ("addresses", "is_wrong"),
+    [((), True), (("fe80::f816:3eff:fe00:1/64",), True), (("192.168.100.10/24",), False)],
+    ids=["none", "link-local", "its own"],
+)
+def test_a_guest_whose_console_says_that_it_has_no_address_is_a_finding(
+    addresses: tuple[str, ...], is_wrong: bool
+) -> None:
+    """As stock cloud-init leaves it where network_data.json is empty; with an address, it is somebody's else."""
+    port = given(healthy_facts().boot).ports[0]
+    assert port.fixed_ip is not None
+    own = tuple(one if "192" not in one else f"{port.fixed_ip}/24" for one in addresses)
+    link = Link(name="ens2", mac=port.mac, addresses=own)
+    facts = with_boot(report=None, console="Cloud-init v. 22.4.2 finished", console_links=(link,))
+    facts = replace(facts, boot=replace(given(facts.boot), console_marker="Cloud-init v. "))
+    assert failing(facts) == ({"BT-1"} if is_wrong else set())
 
 
 @pytest.mark.parametrize("console", ["", "@ICT1 run-1 0 1/9 damaged"], ids=["mute", "half a report"])

@@ -15,7 +15,7 @@ from golden_flows.flows.instance import Instance
 from golden_flows.journal import Journal
 from golden_flows.model.cloud import Profile
 from golden_flows.model.facts import BootFacts
-from golden_flows.model.guest import AgentPhase, Drivers, GuestReport
+from golden_flows.model.guest import AgentPhase, Drivers, GuestReport, Link
 from golden_flows.waiting import Clock, Deadline
 
 LAST = (AgentPhase(name="userdata", verdict="ok"),)
@@ -51,6 +51,9 @@ class FewReports:
 
     def progress(self, console: str) -> str:
         return ""
+
+    def links_on(self, console: str) -> tuple[Link, ...]:
+        return ()
 
     def is_last(self, report: GuestReport) -> bool:
         return reference.is_last(report)
