@@ -46,13 +46,18 @@ def links() -> list[dict[str, Any]]:
     return found
 
 
+def as_cidr(destination: str) -> str:
+    """A single address, which iproute2 prints without its prefix length, with it; ``default`` as it is."""
+    if "/" in destination or not (":" in destination or destination[:1].isdigit()):
+        return destination
+    return f"{destination}/{128 if ':' in destination else 32}"
+
+
 def routes() -> list[dict[str, Any]]:
     found = []
     for family in (4, 6):
         for one in document(said("ip", "-j", f"-{family}", "route")) or []:
-            destination = one.get("dst", "")
-            if "/" not in destination and (":" in destination or destination[:1].isdigit()):  # as iproute2 shortens a single address
-                destination += "/32" if family == 4 else "/128"
+            destination = as_cidr(one.get("dst", ""))
             way = {"destination": destination, "gateway": one.get("gateway"), "interface": one.get("dev", "")}
             found.append({"family": family, **way})
     return found

@@ -17,7 +17,7 @@ from refclouds.metadata_service import MetadataService
 from golden_flows.agents.cloud_init import parse_status
 from golden_flows.flows.story import user_data_abroad, user_data_in_parts
 from golden_flows.guests.probes.cloud_init import Records, report, user_data
-from golden_flows.guests.probes.system import leases
+from golden_flows.guests.probes.system import as_cidr, leases
 from golden_flows.model.ec2 import FIRST_KEY, KEYS
 from golden_flows.model.guest import Channel, GuestReport
 from golden_flows.model.nova_metadata import EC2_RULES, NO_SUCH_FILE, OPENSTACK_RULES
@@ -161,3 +161,17 @@ def test_a_lease_is_read_with_its_classless_routes_whatever_systemd_calls_them(t
     (lease,) = leases([{"name": "lo", "mac": "fa:16:3e:00:00:01"}], str(tmp_path))
     assert (lease["ip"], lease["prefixlen"], lease["routers"], lease["mtu"]) == ("10.10.0.10", 24, ["10.10.0.1"], 1500)
     assert {"destination": "0.0.0.0/0", "gateway": "10.10.0.1"} in lease["classless_routes"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "whole"),
+    [
+        ("169.254.169.254", "169.254.169.254/32"),
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("fe80::1", "fe80::1/128"),
+        ("default", "default"),
+        ("", ""),
+    ],
+)
+def test_routes_to_one_address_are_told_as_the_lease_tells_them(printed: str, whole: str) -> None:
+    assert as_cidr(printed) == whole
