@@ -42,6 +42,14 @@ class InteropResult:
         return "\n".join(lines)
 
 
+def golden_image_as_qcow2(name: str, target: Path) -> Path:
+    """A golden image, built or from the cache, as somebody keeps it: compressed qcow2."""
+    argv = [sys.executable, "-m", "golden_images", "build", name, "--json"]
+    told = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True, timeout=600).stdout)
+    subprocess.run(["qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", told["image"], str(target)], check=True)
+    return target
+
+
 def run_interop(
     src: str,
     dst: str,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +9,7 @@ import pytest
 
 from golden_flows.guideline import load_guideline
 from selftests.flows.foretold import require_foretold
-from selftests.flows.interop import run_interop
+from selftests.flows.interop import golden_image_as_qcow2, run_interop
 
 pytestmark = pytest.mark.qemu
 
@@ -51,13 +48,6 @@ def test_private_to_public_lite_is_certified(tmp_path: Path) -> None:
         assert secret not in kept, "user data, keys and tokens stay out of results"
 
 
-def golden_image(name: str) -> Path:
-    """The RAW file of a golden image, built or from the cache."""
-    argv = [sys.executable, "-m", "golden_images", "build", name, "--json"]
-    told = subprocess.run(argv, stdout=subprocess.PIPE, check=True, timeout=600).stdout
-    return Path(json.loads(told)["image"])
-
-
 NOT_AT_HOME = {
     "AU-5",
     "AU-6",
@@ -91,9 +81,7 @@ def test_the_way_back_is_certified_and_names_the_shim_that_it_needs(tmp_path: Pa
 
     The story begins with a file of the user's: the golden image, as somebody keeps it.
     """
-    own = tmp_path / "app.qcow2"
-    raw = golden_image("pocket")
-    subprocess.run(["qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", str(raw), str(own)], check=True)
+    own = golden_image_as_qcow2("pocket", tmp_path / "app.qcow2")
     result = run_interop("public-lite", "private", tmp_path / "results", ["public-lite:export_tgz"], image=str(own))
     assert result.exit_code == 0, result.explain()
     assert result.by_outcome("pass") | result.by_outcome("not-applicable") == {one["id"] for one in result.checks()}
