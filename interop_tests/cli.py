@@ -133,6 +133,7 @@ def report(folder: Path) -> None:
 @click.option("--image", metavar="NAME|FILE|URL", help="as for a run")
 @click.option("--image-format", metavar="FORMAT", help="as for a run")
 @click.option("--no-shims", is_flag=True, help="as for a run")
+@click.option("--return-trip", is_flag=True, help="as for a run")
 @click.option("--i-own-this-cloud", "owned", multiple=True, metavar="CLOUD", help="as for a run")
 @click.option("--guideline", default=CURRENT, metavar="DATE", help="as for a run")
 @click.option("--json", "as_json", is_flag=True, help="the plan as one JSON object")
@@ -142,6 +143,7 @@ def plan(
     image: str | None,
     image_format: str | None,
     no_shims: bool,
+    return_trip: bool,
     owned: Sequence[str],
     guideline: str,
     as_json: bool,
@@ -156,6 +158,7 @@ def plan(
         image=image,
         image_format=image_format,
         shims=not no_shims,
+        return_trip=return_trip,
         guideline=guideline,
         owned=tuple(dict.fromkeys(owned)),
     )

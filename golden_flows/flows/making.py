@@ -61,6 +61,19 @@ def abroad(profile: Profile) -> tuple[Making, ...]:
     )
 
 
+def sent_home() -> tuple[Making, ...]:
+    """On a destination, for each cell of which the instance is to come home again."""
+    return (Making("image", "anne-back-export", "a snapshot of it, to come home", is_snapshot=True),)
+
+
+def home_again(profile: Profile) -> tuple[Making, ...]:
+    """On a source, for each cell of which the instance is to come home again."""
+    return (
+        Making("image", "anne-back", "what comes home, imported"),
+        *_instance(profile, "anne-back", "Anne's instance at home again"),
+    )
+
+
 def _instance(profile: Profile, name: str, why: str) -> tuple[Making, ...]:
     key = (Making("keypair", name, f"for {why}"),) if "key" in profile.auth else ()
     floating = (Making("floating_ip", FOR_SERVER, f"for {why}"),) if profile.floating_network else ()

@@ -94,7 +94,7 @@ def draw_up(asked: Asked) -> PlanAhead:
         guideline,
         tuple(cells),
         clouds,
-        {name: _made_on(one, choice.cells, bool(file)) for name, one in clouds.items()},
+        {name: _made_on(one, choice.cells, asked, bool(file)) for name, one in clouds.items()},
         file,
         asked.shims,
         choice.notes,
@@ -139,12 +139,15 @@ def _roles(name: str, cells: tuple[Pair, ...]) -> frozenset[str]:
     return frozenset(home | ({"abroad"} if any(one.dst == name for one in cells) else set()))
 
 
-def _made_on(cloud: Outlook, cells: tuple[Pair, ...], own_file: bool) -> tuple[Making, ...]:
-    """At home once, however many cells rest on it; abroad for each cell."""
-    made: tuple[Making, ...] = ()
-    if any(one.src == cloud.name for one in cells):
-        made += making.at_home(cloud.profile, own_image=own_file)
-    return made + making.abroad(cloud.profile) * sum(one.dst == cloud.name for one in cells)
+def _made_on(cloud: Outlook, cells: tuple[Pair, ...], asked: Asked, own_file: bool) -> tuple[Making, ...]:
+    """At home once, however many cells rest on it; abroad, and at home again, for each cell."""
+    leaving = sum(one.src == cloud.name for one in cells)
+    arriving = sum(one.dst == cloud.name for one in cells)
+    made = making.at_home(cloud.profile, own_image=own_file) if leaving else ()
+    made += making.abroad(cloud.profile) * arriving
+    if asked.return_trip:
+        made += making.sent_home() * arriving + making.home_again(cloud.profile) * leaving
+    return made
 
 
 def as_document(plan: PlanAhead) -> dict[str, Any]:

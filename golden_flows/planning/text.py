@@ -9,7 +9,7 @@ from golden_flows.errors import InteropError
 from golden_flows.planning.expecting import Ahead
 from golden_flows.planning.outlook import Outlook
 from golden_flows.planning.plan import CellAhead, PlanAhead
-from golden_flows.shims.export import READY
+from golden_flows.shims import export, metadata
 
 MIB = 1024 * 1024
 CELLS_IN_FULL = 4
@@ -106,9 +106,8 @@ class _Page:
             yield from self._wrap(why, f"    {' '.join(names)}  ", "      ")
 
     def _shims(self, plan: PlanAhead) -> Iterator[str]:
-        yield from self._wrap(
-            ", ".join(READY) if plan.shims else "none, as said by --no-shims", "shims that stand ready: ", "  "
-        )
+        ready = ", ".join((*export.READY, *metadata.READY))
+        yield from self._wrap(ready if plan.shims else "none, as said by --no-shims", "shims that stand ready: ", "  ")
 
     def _row(self, name: str, text: str) -> Iterator[str]:
         if text:

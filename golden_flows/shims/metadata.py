@@ -75,6 +75,10 @@ SHIMS = (
 )
 
 
+READY = tuple(one.name for one in SHIMS)
+"""Names of all of them."""
+
+
 def find(reads: Collection[str], offered: Collection[str]) -> MetadataShim | None:
     """The shim for an agent that reads these channels on a cloud that has those; None where none helps, or none need.
 

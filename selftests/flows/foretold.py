@@ -15,9 +15,11 @@ Made = Counter[tuple[str, str, str]]
 """(cloud, kind, name without the run's prefix)."""
 
 
-def require_foretold(result: InteropResult, src: str, dst: str, *, image: str | None = None, whole: bool) -> None:
+def require_foretold(
+    result: InteropResult, src: str, dst: str, *, image: str | None = None, return_trip: bool = False, whole: bool
+) -> None:
     """The run made what the plan says, and judged what the plan says; ``whole``: nothing less, either."""
-    plan = draw_up(Asked([src], [dst], image=image))
+    plan = draw_up(Asked([src], [dst], image=image, return_trip=return_trip))
     told = Counter((cloud, one.kind, one.name) for cloud, makes in plan.makes.items() for one in makes)
     made = _made(result)
     assert made <= told, f"made, and not planned: {made - told}"

@@ -102,6 +102,15 @@ def test_an_image_named_for_the_run_is_enough_where_there_is_one_network(foreign
     assert stored(cloud) == before, "a plan makes nothing"
 
 
+def test_a_return_trip_is_planned_where_it_is_asked_for(foreign: Foreign) -> None:
+    foreign("private")
+    without, with_it = (plan("mine", "mine", image="golden-pocket", return_trip=one) for one in (False, True))
+    more = {kind: count - without.counts("mine")[kind] for kind, count in with_it.counts("mine").items()}
+    assert more == {"keypair": 1, "security_group": 1, "server": 1, "port": 1, "snapshot": 1, "image": 1}
+    (cell,), (longer,) = without.cells, with_it.cells
+    assert set(longer.checks) - set(cell.checks) == {"RT-1", "RT-2", "RT-3"}
+
+
 def test_a_cloud_called_one_s_own_is_tried_with_hostile_questions(foreign: Foreign) -> None:
     foreign("private")
     (cell,) = plan("mine", "mine", image="golden-pocket", owned=["mine"]).cells
