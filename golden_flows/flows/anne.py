@@ -80,6 +80,7 @@ from golden_flows.model.facts import (
     TokenDeath,
     UserDataFacts,
 )
+from golden_flows.model.guest import GuestReport
 from golden_flows.model.network_data import bare_ip
 from golden_flows.model.network_schema import opinion
 from golden_flows.model.network_seen import NetworkSeen
@@ -260,6 +261,13 @@ class Anne:
         self.facts = replace(self.facts, boot=boot, agent_channels=known)
         return boot
 
+    def _later_through_shim(self, report: GuestReport | None) -> GuestReport | None:
+        """The report of a later boot, seen in the same way, so that the two can be compared. Raises ``GuestError``."""
+        if self._shim is None or report is None:
+            return report
+        with self._abroad().shell(report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
+            return metadata_shims.read(shell, self._shim, report, self.facts.agent_channels)[1]
+
     def primary_nic(self) -> None:
         """The first NIC's address, by DHCP or however the cloud tells it."""
         self._record.stage = Stage.PRIMARY_NIC
@@ -374,7 +382,7 @@ class Anne:
             if power.refused or power.seconds_to_shutoff is not None:
                 deadline = Deadline.after(guest.profile.boot_timeout_s)
                 again = guest.testimony(boot, deadline, not_boot_ids=known)
-                after = again.report
+                after = self._later_through_shim(again.report)
                 networks = guest.cloud.find_networks(guest.cloud.profile.networks)
                 power = replace(power, ports=guest.cloud.list_ports(guest.server_id, networks))
                 self.facts = replace(self.facts, power=power)
