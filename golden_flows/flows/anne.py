@@ -41,6 +41,7 @@ from golden_flows.flows.power import read_kernel_log, stop_and_start
 from golden_flows.flows.record import Record
 from golden_flows.flows.setting import (
     APP_TIMEOUT_S,
+    BODY_TIMEOUT_S,
     CLEANUP_TIMEOUT_S,
     LIMITS_TIMEOUT_S,
     SHELL_TIMEOUT_S,
@@ -418,7 +419,9 @@ class Anne:
         with ThreadPoolExecutor(1) as beside:  # a port that swallows what comes to it costs the whole timeout
             closed_port = beside.submit(probe_port, guest.address, CLOSED_PORT, access)
             answer = self._ask_app(url_of(guest.address, APP_PORT, "nonce"), access)
-            payload = http_get(url_of(guest.address, APP_PORT, "payload"), access, timeout_s=60.0, stalled_s=STALLED_S)
+            payload = http_get(
+                url_of(guest.address, APP_PORT, "payload"), access, timeout_s=BODY_TIMEOUT_S, stalled_s=STALLED_S
+            )
             sent, received = self._upload(url_of(guest.address, APP_PORT, UPLOAD), access)
             in_guest, listening, kernel_log = self._look_inside()
         if kernel_log:
@@ -462,7 +465,9 @@ class Anne:
     def _upload(self, url: str, access: str | None) -> tuple[str, HttpAnswer]:
         """Random bytes, their sha256, and what the app says of them."""
         body = secrets.token_bytes(UPLOAD_BYTES)
-        return hashlib.sha256(body).hexdigest(), http_post(url, body, access, timeout_s=60.0, stalled_s=STALLED_S)
+        return hashlib.sha256(body).hexdigest(), http_post(
+            url, body, access, timeout_s=BODY_TIMEOUT_S, stalled_s=STALLED_S
+        )
 
     def _look_inside(self) -> tuple[str | None, bool | None, KernelLog | None]:
         """(sha256 of the payload in the guest, whether something listens on the port nobody opened, kernel's log)."""

@@ -21,6 +21,8 @@ LIMITS_TIMEOUT_S = 120.0
 """For a handful of servers that are deleted as soon as they are accepted."""
 STALLED_S = 15.0
 """For a body on its way: an emulated guest may pause, a path that swallows large packets goes on for ever."""
+BODY_TIMEOUT_S = 120.0
+"""For all of a large body: a guest of an emulated Xen takes some 300 KiB a second where the machine is busy."""
 APP_TIMEOUT_S = 20.0
 """From the agent's report to the first answer of Anne's app."""
 

@@ -60,7 +60,7 @@ def http_get(
 def http_post(
     url: str, body: bytes, access: str | None = None, timeout_s: float = 60.0, stalled_s: float | None = None
 ) -> HttpAnswer:
-    """One POST, otherwise as ``http_get``."""
+    """One POST, otherwise as ``http_get``. Once all is sent, the answer has what is left of ``timeout_s``."""
     return _ask("POST", url, body, access, timeout_s, stalled_s or timeout_s, CHUNK_BYTES)
 
 
@@ -71,7 +71,7 @@ def _ask(
     status: int | None = None
     until_s = time.monotonic() + timeout_s
     try:
-        with _asked(method, url, sent, access, stalled_s) as response:
+        with _asked(method, url, sent, access, until_s, stalled_s) as response:
             status = response.status
             while chunk := response.read1(CHUNK_BYTES):
                 body += chunk
@@ -87,7 +87,7 @@ def _ask(
 
 @contextlib.contextmanager
 def _asked(
-    method: str, url: str, sent: bytes, access: str | None, stalled_s: float
+    method: str, url: str, sent: bytes, access: str | None, until_s: float, stalled_s: float
 ) -> Iterator[http.client.HTTPResponse]:
     """Over a socket of ``connect``, which alone knows every way in."""
     parts = urlsplit(url)
@@ -96,7 +96,17 @@ def _asked(
     port = parts.port or http.client.HTTP_PORT
     asking = http.client.HTTPConnection(parts.hostname, port, timeout=stalled_s)
     with contextlib.closing(asking):
-        asking.sock = connect(parts.hostname, port, access, stalled_s)
-        asking.request(method, parts.path or "/", body=sent or None, headers={"Accept-Encoding": "identity"})
+        asking.sock = way = connect(parts.hostname, port, access, stalled_s)
+        headers = {"Accept-Encoding": "identity"}
+        if sent:
+            # Piece by piece: a socket's timeout is for a whole sendall(), however much of it has got through.
+            pieces = (sent[at : at + CHUNK_BYTES] for at in range(0, len(sent), CHUNK_BYTES))
+            asking.request(
+                method, parts.path or "/", body=pieces, headers={**headers, "Content-Length": str(len(sent))}
+            )
+            way.settimeout(max(stalled_s, until_s - time.monotonic()))  # much of it may still be on its way
+        else:
+            asking.request(method, parts.path or "/", headers=headers)
         with asking.getresponse() as response:
+            way.settimeout(stalled_s)
             yield response

@@ -8,6 +8,7 @@ import socket
 import socketserver
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -208,3 +209,30 @@ def silent_port() -> Iterator[int]:
         one.bind(("127.0.0.1", 0))
         one.listen(5)
         yield int(one.getsockname()[1])
+
+
+@pytest.fixture
+def slow_port() -> Iterator[int]:
+    """A web server that takes a body of 8 MiB in with pauses, thinks for a second, and answers ``late``."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        one.bind(("127.0.0.1", 0))
+        one.listen(1)
+        serving = threading.Thread(target=_take_in_slowly, args=(one,), daemon=True)
+        serving.start()
+        yield int(one.getsockname()[1])
+        serving.join(10.0)
+
+
+def _take_in_slowly(listening: socket.socket) -> None:
+    asker, _ = listening.accept()
+    with asker:
+        seen = b""
+        while b"\r\n\r\n" not in seen:
+            seen += asker.recv(4096)
+        left = 8 * 1024 * 1024 - len(seen.partition(b"\r\n\r\n")[2])
+        while left:
+            left -= len(asker.recv(min(left, 1024 * 1024), socket.MSG_WAITALL))
+            time.sleep(0.1)
+        time.sleep(1.0)
+        asker.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlate")

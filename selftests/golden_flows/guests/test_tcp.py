@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 
 import pytest
 
@@ -90,3 +91,12 @@ def test_a_body_that_nobody_takes_in_stalls(silent_port: int) -> None:
     answer = http_post(f"http://127.0.0.1:{silent_port}/", bytes(32 * 1024 * 1024), timeout_s=30.0, stalled_s=0.3)
     assert answer.status is None
     assert answer.error
+
+
+def test_a_body_that_is_taken_in_slowly_is_no_stall(slow_port: int) -> None:
+    """Each piece and the answer come in time, though all of it takes far longer than a stall may."""
+    began_s = time.monotonic()
+    body = bytes(8 * 1024 * 1024)
+    answer = http_post(f"http://127.0.0.1:{slow_port}/", body, timeout_s=30.0, stalled_s=0.5)
+    assert (answer.status, answer.body, answer.error) == (200, b"late", "")
+    assert time.monotonic() - began_s > 1.0
