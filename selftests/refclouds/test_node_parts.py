@@ -198,6 +198,7 @@ def test_commas_in_paths_are_doubled() -> None:
         ("virtio", "iso9660", "ide-cd,drive=config,bus=ide.1", "on"),
         ("virtio", "vfat", "virtio-blk-pci,drive=config", "on"),
         ("ide", "vfat", "ide-hd,drive=config,bus=ide.1", "off"),
+        ("sata", "iso9660", "ide-cd,drive=config,bus=ide.1", "on"),
     ],
 )
 def test_a_config_drive_is_a_disc_or_the_last_disk(bus: str, form: str, device: str, read_only: str) -> None:
