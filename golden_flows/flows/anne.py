@@ -228,7 +228,11 @@ class Anne:
             raise InteropError("nothing was imported")
         self._record.say(f"booting on {abroad.name}")
         image = abroad.show_image(imported.image_id)
-        self._guest = Instance(abroad, self._at.journal, self._at.run_id, self._record.say, properties=image.properties)
+        self._guest = Instance(
+            *(abroad, self._at.journal, self._at.run_id, self._record.say),
+            properties=image.properties,
+            push_key=self._source.push_key,
+        )
         self.facts = replace(self.facts, dst=self._guest.profile)
         self._user_data = self._guest.fitting(self._user_data)
         self._files = files.wanted(abroad, self._user_data)

@@ -48,6 +48,8 @@ class SourceImage:
     account: AtHome = field(default_factory=AtHome)
     machine: Machine | None = None
     """Read only where the instance is to come back."""
+    push_key: str = field(default="", repr=False)
+    """By which the shim in it knows who pushes metadata, in hex; empty where nobody is to."""
     trouble: str = ""
     """Why nothing came out; everything else is empty then."""
     remedy: str = ""
@@ -126,7 +128,8 @@ def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair, shim: 
         source.account = prepare_at_home(instance, shell, at.journal)
         if shim is not None:
             record.say(f"putting the shim {shim.name} into Anne's image, for {at.dst.name}")
-            metadata_shims.install(shell, shim)
+            source.push_key = metadata_shims.install(shell, shim).hex()
+            at.journal.hide(source.push_key or None)
         if at.return_trip:
             source.machine = machine.look(shell, PAYLOAD_PATH)
         payload = shell.run(f"sync; sha256sum {PAYLOAD_PATH}", timeout_s=60.0)

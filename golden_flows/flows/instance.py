@@ -14,10 +14,13 @@ from golden_flows.errors import GuestError, InteropError, Unsupported, WaitTimeo
 from golden_flows.flows.story import APP_PORT, UserData
 from golden_flows.guests.ssh import GuestShell, KeyPair
 from golden_flows.journal import Journal
+from golden_flows.model.agent_channels import PUSHED
 from golden_flows.model.cloud import AGENT_PROPERTY, USER_PROPERTY
 from golden_flows.model.facts import BootFacts, PortFacts
 from golden_flows.model.guest import GuestReport
 from golden_flows.model.network_data import bare_ip
+from golden_flows.shims import push
+from golden_flows.shims.in_guest.pushed import PORT as PUSH_PORT
 from golden_flows.waiting import Deadline, wait_for
 
 SSH_PORT = 22
@@ -80,11 +83,19 @@ class Instance:
         say: Callable[[str], None],
         agent: Agent | None = None,
         properties: Mapping[str, str] | None = None,
+        push_key: str = "",
     ) -> None:
-        """``properties``: of its image, which may say who reads the guest. ``agent``: who does, whatever they say."""
+        """``properties``: of its image, which may say who reads the guest. ``agent``: who does, whatever they say.
+
+        ``push_key``: by which a shim in the image knows its owner (``golden_flows.shims.push``), in hex.
+        """
         self.cloud = cloud
         self.properties = dict(properties or {})
         self.profile = cloud.profile.running(self.properties)
+        self.push_key = push_key
+        if push_key:
+            self.profile = replace(self.profile, channels=(*self.profile.channels, PUSHED))
+        self._to_push: bytes | None = None
         self._journal = journal
         self._run_id = run_id
         self._say = say
@@ -107,7 +118,9 @@ class Instance:
             key_name = self.cloud.create_keypair(request.name, request.key.public_text + AWKWARD_END)
         password = secrets.token_urlsafe(12) if "password" in profile.auth else None
         self._journal.hide(password)
-        group = self.cloud.create_security_group(request.name, (SSH_PORT, APP_PORT))
+        group = self.cloud.create_security_group(
+            request.name, (SSH_PORT, APP_PORT, *((PUSH_PORT,) if self.push_key else ()))
+        )
         flavor = self.cloud.pick_flavor(profile.flavor, request.image.disk_bytes_needed, GUEST_RAM_MIB)
         self._began_s = time.monotonic()
         asked = ServerRequest(
@@ -142,6 +155,16 @@ class Instance:
             console_status, config_drive = self.cloud.look_at_offers(server.id)
             ports = self.cloud.list_ports(server.id, request.networks)
             self.address = self._public_address(ports)
+            if self.push_key:
+                self._to_push = push.document(
+                    server_id=server.id,
+                    hostname=server.name,
+                    meta=asked.metadata,
+                    ports=ports,
+                    key=self.login.key.public_text if self.login.key else None,
+                    password=password,
+                    user_data=request.user_data.content,
+                )
         return BootFacts(
             server_id=server.id,
             name=server.name,
@@ -227,7 +250,16 @@ class Instance:
         except InteropError:
             return ""
 
+    def _offer_metadata(self) -> None:
+        """Where the cloud tells the guest nothing, Anne does, once it listens."""
+        if self._to_push is None or not self.address:
+            return
+        if push.push(self.address, self.cloud.profile.access, bytes.fromhex(self.push_key), self._to_push):
+            self._say("pushed the metadata into the guest")
+            self._to_push = None
+
     def _look(self, not_boot_ids: Collection[str], silent_until: Deadline) -> GuestReport | None:
+        self._offer_metadata()
         console = self.console()
         self._tell_progress(self.agent.progress(console))
         for report in reversed(self.agent.from_console(console, self._run_id)):

@@ -74,7 +74,7 @@ def _both(
     deadline = Deadline.after(2 * guest.profile.boot_timeout_s)
     no_rebuild = _rebuild(guest, images[0], in_parts)
     say("booting a twin of the snapshot" + ("" if no_rebuild else ", while the first instance is rebuilt"))
-    twin = Instance(cloud, at.journal, at.run_id, say, properties=guest.properties)
+    twin = Instance(*(cloud, at.journal, at.run_id, say), properties=guest.properties, push_key=guest.push_key)
     asked = request(cloud, cloud.show_image(images[1]), "anne-twin", zipped, key, files.wanted(cloud, zipped))
     launched = twin.testimony(twin.launch(asked, deadline), deadline)
     facts = replace(facts, no_rebuild=no_rebuild, twin=later_boot(twin, launched, zipped))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from golden_flows.errors import UsageError
 
 CHANNELS = ("openstack-http", "ec2-http", "config-drive", "xenstore", "injection")
+PUSHED = "pushed-metadata"
+"""No channel of any cloud's: what Anne pushes into her guest where the cloud tells nothing."""
 READS_PROPERTY = "interop_channels"
 """Image property: the channels that its agent reads, with commas between; without it, whatever there is."""
 

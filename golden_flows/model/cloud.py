@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from golden_flows.errors import UsageError
-from golden_flows.model.agent_channels import READS_PROPERTY
+from golden_flows.model.agent_channels import PUSHED, READS_PROPERTY
 from golden_flows.model.evidence import EvidenceLevel
 
 INJECTION = "injection"
 """The channel of a host that writes into a guest's disk before its first start."""
-USER_DATA_CHANNELS = ("openstack-http", "ec2-http", "config-drive")
+USER_DATA_CHANNELS = ("openstack-http", "ec2-http", "config-drive", PUSHED)
 """Those that carry user data."""
 FILE_CHANNELS = (INJECTION, "config-drive", "xenstore")
 """Those that carry the files of ``personality``."""

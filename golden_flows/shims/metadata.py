@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import secrets
 import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -17,8 +18,9 @@ from importlib import resources
 from golden_flows.agents import reference
 from golden_flows.errors import GuestError, shorten
 from golden_flows.guests.ssh import GuestShell
-from golden_flows.model.agent_channels import AgentChannels
+from golden_flows.model.agent_channels import PUSHED, AgentChannels
 from golden_flows.model.guest import GuestReport
+from golden_flows.shims.in_guest.pushed import KEY_PATH
 
 PACKAGE = "golden_flows.shims.in_guest"
 NOTE_PATH = "/var/lib/golden-flows/metadata-shim.json"
@@ -56,6 +58,11 @@ sync
 """
 
 
+_KEY = """\
+umask 077 && mkdir -p "$(dirname {path})" && cat > {path} && sync
+"""
+
+
 @dataclass(frozen=True)
 class MetadataShim:
     """One that stands between a cloud's channel and an agent's."""
@@ -73,6 +80,8 @@ SHIMS = (
     MetadataShim("config-drive-to-metadata", "config_drive", "config-drive", "openstack-http"),
     MetadataShim("ec2-to-openstack", "ec2", "ec2-http", "openstack-http"),
 )
+OF_NOTHING = MetadataShim(PUSHED, "pushed", PUSHED, "openstack-http")
+"""For a cloud without any channel."""
 
 
 READY = tuple(one.name for one in SHIMS)
@@ -84,13 +93,18 @@ def find(reads: Collection[str], offered: Collection[str]) -> MetadataShim | Non
 
     An agent of which nothing is said reads whatever there is.
     """
+    if not offered:
+        return OF_NOTHING if not reads or OF_NOTHING.to in reads else None
     if not reads or set(reads) & set(offered):
         return None
     return next((one for one in SHIMS if one.to in reads and one.of in offered), None)
 
 
-def install(shell: GuestShell, shim: MetadataShim) -> None:
-    """Put it into this guest, for its next boot. Raises ``GuestError`` where the image is not one it can live in."""
+def install(shell: GuestShell, shim: MetadataShim) -> bytes:
+    """Put it into this guest, for its next boot; the key by which it knows its owner, where it is to be pushed to.
+
+    Raises ``GuestError`` where the image is not one it can live in.
+    """
     program = "/usr/local/lib/golden-flows/metadata-shim.pyz"
     script = _INSTALL.format(
         program=program,
@@ -106,6 +120,13 @@ def install(shell: GuestShell, shim: MetadataShim) -> None:
         told = why.get(done.exit_code, shorten(done.stderr.decode("utf-8", "replace"), 200) or "no reason given")
         remedy = "see docs/clouds.md for what an image needs; --no-shims judges what works natively"
         raise GuestError(f"the shim {shim.name} cannot be put into Anne's image: {told}", remedy)
+    if shim is not OF_NOTHING:
+        return b""
+    key = secrets.token_bytes(32)
+    done = shell.run(_KEY.format(path=KEY_PATH), stdin=key)
+    if done.exit_code:
+        raise GuestError(f"{KEY_PATH} cannot be written: {shorten(done.stderr.decode('utf-8', 'replace'), 200)}")
+    return key
 
 
 def pack() -> bytes:

@@ -13,6 +13,12 @@ pytestmark = [pytest.mark.qemu, pytest.mark.nightly]
 HTTP_ONLY = "golden-pocket-http"
 
 
+def test_a_cloud_that_tells_nothing_works_where_the_owner_pushes_metadata(tmp_path: Path) -> None:
+    result = run_interop("private", "no-metadata", tmp_path)
+    assert result.exit_code == 0, result.explain()
+    assert {one["id"]: one["flags"] for one in result.checks() if one["flags"]} == {"MD-16": ["shim=pushed-metadata"]}
+
+
 @pytest.mark.parametrize(
     ("dst", "shim"), [("configdrive-iso", "config-drive-to-metadata"), ("ec2-only", "ec2-to-openstack")]
 )

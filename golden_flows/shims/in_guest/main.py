@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from golden_flows.shims.in_guest.source import Found
 
-SOURCES = ("config_drive", "ec2")
+SOURCES = ("config_drive", "ec2", "pushed")
 #: From its start, before file systems are mounted and drivers loaded, on an emulated machine.
-PATIENCE_S = {"config_drive": 12.0, "ec2": 60.0}
+PATIENCE_S = {"config_drive": 12.0, "ec2": 60.0, "pushed": 120.0}
 LOOK_S = 0.5
 NOTE = "/var/lib/golden-flows/metadata-shim.json"
 
@@ -49,6 +49,10 @@ def look_of(source: str) -> Callable[[], Found | None]:
         from golden_flows.shims.in_guest import ec2  # only what is needed: under emulation an import costs boot time
 
         return ec2.look
+    if source == "pushed":
+        from golden_flows.shims.in_guest import pushed
+
+        return pushed.Source().look
     from golden_flows.shims.in_guest import config_drive
 
     return config_drive.look

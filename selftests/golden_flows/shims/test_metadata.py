@@ -30,7 +30,9 @@ OF_DRIVE = metadata.SHIMS[0]
         ((HTTP, DRIVE), (DRIVE,), None),
         ((), (DRIVE,), None),
         ((DRIVE,), (HTTP,), None),
-        ((HTTP,), (), None),
+        ((HTTP,), (), "pushed-metadata"),
+        ((), (), "pushed-metadata"),
+        ((DRIVE,), (), None),
     ],
 )
 def test_a_shim_is_taken_only_where_agent_and_cloud_have_nothing_in_common(
@@ -55,7 +57,7 @@ def test_the_packed_program_is_imported_by_a_python_that_has_nothing_else(tmp_pa
     packed.write_bytes(metadata.pack())
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from golden_flows.shims.in_guest import main; "
-        "[main.look_of(one) for one in main.SOURCES]; print(main.__file__)"
+        "from golden_flows.shims.in_guest import config_drive, ec2, pushed; print(main.__file__)"
     )
     argv = [sys.executable, "-I", "-S", "-B", "-c", code, str(packed)]
     done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
@@ -65,7 +67,7 @@ def test_the_packed_program_is_imported_by_a_python_that_has_nothing_else(tmp_pa
 def test_every_source_of_a_shim_is_one_that_the_program_has() -> None:
     from golden_flows.shims.in_guest import main
 
-    assert {one.source for one in metadata.SHIMS} == set(main.SOURCES)
+    assert {one.source for one in (*metadata.SHIMS, metadata.OF_NOTHING)} == set(main.SOURCES)
 
 
 def note(**changes: object) -> bytes:
