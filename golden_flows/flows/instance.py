@@ -95,7 +95,10 @@ class Instance:
         self.push_key = push_key
         if push_key:
             self.profile = replace(self.profile, channels=(*self.profile.channels, PUSHED))
-        self._to_push: bytes | None = None
+        self._metadata: bytes | None = None
+        """What Anne tells the guest herself, as it is pushed; None where the cloud does."""
+        self._is_pushed = False
+        """In the boot that is waited for."""
         self._journal = journal
         self._run_id = run_id
         self._say = say
@@ -156,7 +159,7 @@ class Instance:
             ports = self.cloud.list_ports(server.id, request.networks)
             self.address = self._public_address(ports)
             if self.push_key:
-                self._to_push = push.document(
+                self._metadata = push.document(
                     server_id=server.id,
                     hostname=server.name,
                     meta=asked.metadata,
@@ -202,6 +205,7 @@ class Instance:
         if facts.status != "ACTIVE":
             return replace(facts, console=self._last_words())
         self._say("waiting for the guest agent to report")
+        self._is_pushed = False
         report = self._await_report(deadline, not_boot_ids)
         earlier = None
         if report is not None and report.awaits_reboot:
@@ -252,11 +256,13 @@ class Instance:
 
     def _offer_metadata(self) -> None:
         """Where the cloud tells the guest nothing, Anne does, once it listens."""
-        if self._to_push is None or not self.address:
+        if self._metadata is None or self._is_pushed or not self.address:
             return
-        if push.push(self.address, self.cloud.profile.access, bytes.fromhex(self.push_key), self._to_push):
+        self._is_pushed = push.push(
+            self.address, self.cloud.profile.access, bytes.fromhex(self.push_key), self._metadata
+        )
+        if self._is_pushed:
             self._say("pushed the metadata into the guest")
-            self._to_push = None
 
     def _look(self, not_boot_ids: Collection[str], silent_until: Deadline) -> GuestReport | None:
         self._offer_metadata()
