@@ -9,7 +9,7 @@ from golden_flows.model.check import SILENT_GUEST, check, given, unseen_inside, 
 from golden_flows.model.facts import BootFacts, Facts, PortFacts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 from golden_flows.model.guest import canonical_mac
-from golden_flows.model.network_data import bare_ip, served_addresses, served_mtus
+from golden_flows.model.network_data import bare_ip, served_addresses, served_mtus, served_vlans
 
 
 @check("N2-3", needs=("boot", "auth", "hotplug"))
@@ -99,6 +99,42 @@ def first_of_several_addresses_works(facts: Facts) -> Said:
     remedy = "configure every address that the metadata conveys; let clients use the first where it conveys but one"
     actual = ", ".join(nic.addresses) or "none"
     return tuple(Finding(f"address {ip} of {_name(plug.port)}", f"on {nic.name}", actual, remedy) for ip in missing)
+
+
+@check("N2-9", needs=("boot", "network_seen"))
+def vlans_are_made_on_their_nics(facts: Facts) -> Said:
+    """A port that the metadata tells as a VLAN is one in the guest: of that number, on the NIC of the link named.
+
+    A link that nothing describes is the cloud's defect. A guest that makes no VLAN of a good description has an agent
+    that makes none.
+    """
+    boot, seen = given(facts.boot), given(facts.network_seen)
+    if boot.report is None:
+        return SILENT_GUEST
+    ports = {canonical_mac(port.mac): port for port in boot.ports}
+    vlans = [one for one in served_vlans(boot.report.network_data) if one.mac in ports]
+    if not vlans:
+        return NotApplicable(f"the metadata tells of no VLAN for a port of the server: {_networks(boot)}")
+    findings: list[Finding] = []
+    unmade: list[str] = []
+    for one in vlans:
+        subject = f"VLAN {one.number} of {_name(ports[one.mac])}"
+        if one.parent_mac is None or one.number is None:
+            remedy = "name in vlan_link the id of a link of the same network_data.json, and in vlan_id a number"
+            findings.append(Finding(subject, "on a link that is told", f"on {shorten(one.link, 60)!r}", remedy))
+            continue
+        nic, parent = seen.find(one.mac), seen.find(one.parent_mac)
+        if nic is None or nic.vlan is None:
+            unmade.append(f"{subject}: {'no such interface' if nic is None else f'{nic.name} is none'}")
+        elif (nic.vlan, nic.below) != (one.number, parent.name if parent else None):
+            remedy = "look for an agent or a host that numbers VLANs or NICs by their order"
+            expected = f"{one.number} on {parent.name if parent else one.parent_mac}"
+            findings.append(Finding(subject, expected, f"{nic.vlan} on {nic.below}, {nic.name}", remedy))
+    if findings:
+        return tuple(findings)
+    if seen.unseen:
+        return NotObserved(seen.unseen)
+    return NotApplicable(f"the image's agent makes no VLANs: {'; '.join(unmade)}") if unmade else ()
 
 
 @check("N2-10", needs=("boot",))

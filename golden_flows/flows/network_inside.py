@@ -14,7 +14,7 @@ from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.facts import BootFacts, PortFacts
 from golden_flows.model.guest import canonical_mac
 from golden_flows.model.network_data import bare_ip
-from golden_flows.model.network_seen import Leftover, NetworkSeen, NicMtu, Ping, Renewal, Resolver
+from golden_flows.model.network_seen import Leftover, NetworkSeen, NicInside, Ping, Renewal, Resolver
 
 PROBE_TIMEOUT_S = 40.0
 SMALL_BYTES = 84
@@ -86,9 +86,16 @@ def parse(told: Fields, sought: tuple[str, ...]) -> NetworkSeen:
     )
 
 
-def _nic(one: Fields) -> NicMtu:
+def _nic(one: Fields) -> NicInside:
     mac = canonical_mac(one.text("mac", ""))
-    return NicMtu(name=one.text("name"), mac=mac, mtu=one.integer("mtu"), mtu6=one.integer("mtu6"))
+    return NicInside(
+        name=one.text("name"),
+        mac=mac,
+        mtu=one.integer("mtu"),
+        mtu6=one.integer("mtu6"),
+        vlan=one.integer("vlan"),
+        below=one.text_or_none("below"),
+    )
 
 
 def _ping(one: Fields) -> Ping:

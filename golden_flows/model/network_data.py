@@ -47,6 +47,32 @@ def served_macs(document: Mapping[str, object]) -> frozenset[str]:
     return frozenset(map(_mac_of, _objects(document, "links")))
 
 
+@dataclass(frozen=True)
+class ServedVlan:
+    """A VLAN and the link that it is said to be on."""
+
+    mac: str
+    number: int | None
+    """None where it is no number."""
+    link: str
+    """Id of that link."""
+    parent_mac: str | None
+    """Of that link; None where no link has the id."""
+
+
+def served_vlans(document: Mapping[str, object]) -> tuple[ServedVlan, ...]:
+    """Links of type ``vlan``, in the order served."""
+    links = _objects(document, "links")
+    macs = {_text(link, "id"): _mac_of(link) for link in links}
+    found = []
+    for link in links:
+        if link.get("type") == "vlan":
+            number, parent = link.get("vlan_id"), _text(link, "vlan_link")
+            number = number if isinstance(number, int) else None
+            found.append(ServedVlan(_mac_of(link), number, parent, macs.get(parent)))
+    return tuple(found)
+
+
 def served_mtus(document: Mapping[str, object]) -> dict[str, int | None]:
     """``mtu`` of each link, by port id where the link names it (``vif_id``), else by MAC; None for null."""
     found = {_text(link, "vif_id") or _mac_of(link): link.get("mtu") for link in _objects(document, "links")}

@@ -11,7 +11,7 @@ ACK = "ack"
 
 
 @dataclass(frozen=True, kw_only=True)
-class NicMtu:
+class NicInside:
     """One interface. Source: /sys/class/net, /proc/sys/net/ipv6/conf."""
 
     name: str
@@ -19,6 +19,10 @@ class NicMtu:
     mtu: int | None = None
     mtu6: int | None = None
     """What IPv6 makes of it, by the router's word; None without IPv6."""
+    vlan: int | None = None
+    """The number of a VLAN; None for any other interface."""
+    below: str | None = None
+    """The interface that a VLAN is on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +74,7 @@ class NetworkSeen:
     """``unseen`` says what kept us from looking; everything else is empty then."""
 
     unseen: str = ""
-    nics: tuple[NicMtu, ...] = ()
+    nics: tuple[NicInside, ...] = ()
     pings: tuple[Ping, ...] = ()
     """The smallest first, then one of the network's MTU, and one that is longer by a byte. Empty without a gateway."""
     renewal: Renewal | None = None
@@ -85,6 +89,6 @@ class NetworkSeen:
     """MACs and addresses at home, which were sought."""
     left: tuple[Leftover, ...] = ()
 
-    def find(self, mac: str) -> NicMtu | None:
+    def find(self, mac: str) -> NicInside | None:
         """The NIC with this MAC, or None."""
         return next((one for one in self.nics if canonical_mac(one.mac) == canonical_mac(mac)), None)

@@ -25,6 +25,7 @@ NOT_IN_LITE = {
     "MD-11",
     "MD-13",
     "N1-8",
+    "N2-9",
     "N2-10",
     "N2-11",
     "N2-12",
@@ -66,6 +67,7 @@ NOT_AT_HOME = {
     "N2-2",
     "N2-4",
     "N2-7",
+    "N2-9",
     "N2-10",
     "N2-11",
     "N2-12",
@@ -89,6 +91,17 @@ def test_the_way_back_is_certified_and_names_the_shim_that_it_needs(tmp_path: Pa
     require_foretold(result, "public-lite", "private", image=str(own), whole=True)
     assert {one["id"]: one["flags"] for one in result.checks() if one["flags"]} == {"EX-1": ["shim=tgz-vhd-to-raw"]}
     assert f"Anne starts from {own} (qcow2)" in (result.folder / "journal.jsonl").read_text("utf-8")
+
+
+@pytest.mark.nightly
+def test_two_networks_on_one_nic_are_certified_there_and_back(tmp_path: Path) -> None:
+    """The second network has its VLAN from the metadata alone; back at home nothing of it is left."""
+    result = run_interop("private", "vlan", tmp_path / "there")
+    assert result.exit_code == 0, result.explain()
+    assert {"N2-1", "N2-4", "N2-9"} <= result.by_outcome("pass"), result.explain()
+    back = run_interop("vlan", "private", tmp_path / "back")
+    assert back.exit_code == 0, back.explain()
+    assert "N2-13" in back.by_outcome("pass"), back.explain()
 
 
 @dataclass(frozen=True)
@@ -140,7 +153,7 @@ EVERY_CHECK = frozenset(one.id for one in load_guideline().asked(()).requirement
 AFTER_EXPORT = EVERY_CHECK - NOT_AFTER_EXPORT
 AFTER_BOOT = EVERY_CHECK - NOT_AFTER_BOOT - {"BT-1", "BT-2"}
 
-FROM_INSIDE = frozenset({"MD-4", "MD-5", "MD-6", "MD-7", "MD-12", "MD-14", "N1-2", "N1-6", "N1-7", "N2-13"})
+FROM_INSIDE = frozenset({"MD-4", "MD-5", "MD-6", "MD-7", "MD-12", "MD-14", "N1-2", "N1-6", "N1-7", "N2-9", "N2-13"})
 """What only somebody who is logged in can ask."""
 
 FLOWS = (
@@ -201,6 +214,13 @@ FLOWS = (
         (fault("multinic-dhcp:dhcp2_dead", "N2-1", "N2-5"),),
         blocked=frozenset({"N2-4"}),
         dst="multinic-dhcp",
+        is_nightly=True,
+    ),
+    # Two networks on one NIC, of which the second has no other way to the guest.
+    Flow(
+        (fault("vlan:vlan_parent_gone", "N2-9"),),
+        blocked=frozenset({"N2-1", "N2-4", "PV-1"}),
+        dst="vlan",
         is_nightly=True,
     ),
     Flow((fault("multinic-jumbo:opt121_missing", "N1-3 N2-10"),), dst="multinic-jumbo", is_nightly=True),

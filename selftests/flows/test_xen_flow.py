@@ -13,7 +13,7 @@ from selftests.flows.interop import run_interop
 
 pytestmark = pytest.mark.qemu
 
-NOT_THERE = {"AU-1", "AU-6", "AU-7", "AU-11", "CV-6", "MD-8", "MD-11", "MD-13", "N1-8", "N2-10"}
+NOT_THERE = {"AU-1", "AU-6", "AU-7", "AU-11", "CV-6", "MD-8", "MD-11", "MD-13", "N1-8", "N2-9", "N2-10"}
 """Launched with a password only, which is told; VHD; neither IPv6 nor an EC2 tree nor vendor data of a service."""
 NOT_ON_PV = {*NOT_THERE, "BT-8"}
 """No SMBIOS on PV."""

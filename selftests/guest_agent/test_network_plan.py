@@ -49,9 +49,35 @@ def test_an_unknown_link_type_is_physical() -> None:
     assert plan_one({**LINK, "type": "cascading"}, STATIC).problems == []
 
 
-@pytest.mark.parametrize("kind", ["bond", "vlan"])
-def test_a_bond_or_vlan_is_reported_not_built(kind: str) -> None:
-    assert kind in plan_one({**LINK, "type": kind}).problems[0]
+def test_a_bond_is_reported_not_built() -> None:
+    assert "bond" in plan_one({**LINK, "type": "bond"}).problems[0]
+
+
+def vlan(**changes: object) -> network.Nic:
+    """The NIC of a VLAN on ``LINK``."""
+    told = {"id": "tap1", "type": "vlan", "vlan_id": 42, "vlan_link": "tap0", "vlan_mac_address": "FA-16-3E-00-00-42"}
+    return network.plan({"links": [{**told, **changes}, LINK], "networks": []})[0]
+
+
+def test_a_vlan_knows_its_number_and_the_mac_of_its_link_whichever_is_told_first() -> None:
+    nic = vlan()
+    assert (nic.mac, nic.vlan, nic.problems) == ("fa:16:3e:00:00:42", (42, plan_one(LINK).mac), [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"vlan_link": "gone"}, "gone is told of nowhere"),
+        ({"vlan_link": "tap1"}, "tap1 is told of nowhere"),
+        ({"vlan_link": None}, "None is told of nowhere"),
+        ({"vlan_id": "42"}, "no such number"),
+        ({"vlan_id": 4095}, "no such number"),
+    ],
+)
+def test_a_vlan_that_cannot_be_is_a_problem_and_made_on_nothing(changes: dict[str, object], told: str) -> None:
+    nic = vlan(**changes)
+    assert nic.vlan is None
+    assert told in nic.problems[0]
 
 
 def test_a_bad_netmask_is_a_problem_of_its_nic_only() -> None:

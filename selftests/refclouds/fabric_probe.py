@@ -12,7 +12,7 @@ from pathlib import Path
 
 from guest_agent import dhcp6
 from refclouds import eui64
-from refclouds.fabric import links, taps
+from refclouds.fabric import links, relay, taps
 from refclouds.fabric.namespace import NamespaceFabric
 from refclouds.node import OPEN_RULES, HostEntry, IngressRule, NetworkSpec, NicSpec, PortRules, Subnet6
 
@@ -29,6 +29,10 @@ SIX = replace(SIX, ipv6=Subnet6("fd00:66::/64", GATEWAY6, "dhcpv6-stateful"))
 D = NicSpec("dddddddd-port", "fa:16:3e:00:00:0d", SIX.id, None, 0, "virtio-net-pci", ("fd00:66::10",))
 E = NicSpec("eeeeeeee-port", "fa:16:3e:00:00:0e", SIX.id, None, 0, "virtio-net-pci", ("fd00:66::11",))
 RULES6 = PortRules((IngressRule("tcp", 22, 25, "::/0", 6), IngressRule("tcp", 80, 80, "fd99::/16", 6)))
+TRUNK = NetworkSpec("77777777-net", "trunk", "10.30.0.0/24", "10.30.0.1", False, (), 1500, False)
+TAGGED = NetworkSpec("88888888-net", "tagged", "10.30.1.0/24", None, True, (), 1500, False, vlan=42)
+F = NicSpec("ffffffff-port", "fa:16:3e:00:00:0f", TRUNK.id, "10.30.0.10", 24, "virtio-net-pci")
+G = NicSpec("99999999-port", "fa:16:3e:00:00:09", TAGGED.id, "10.30.1.10", 24, "", vlan=42, parent=F.port_id)
 SYN, ACK = 0x02, 0x10
 PING = struct.pack("!BBHI", 8, 0, 0xF7FF, 0)
 
@@ -230,19 +234,37 @@ async def probe(folder: Path) -> dict[str, object]:
     seen["lease_of_an_address_given_back"] = await lease(fabric, b, B, "10.10.0.10")
     seen |= await probe6(fabric, header)
     await fabric.stop()
+    seen |= await probe_vlan(folder / "vlan")
     left = [line.split(":")[1].strip() for line in (os.popen("ip -o link").read()).splitlines()]
     return {"backend": "tap" if header else "relay", "seen": seen, "left": [name for name in left if name[:3] == "tap"]}
 
 
-async def lease(fabric: NamespaceFabric, wire: Wire, nic: NicSpec, address: str) -> bool:
+async def probe_vlan(folder: Path) -> dict[str, bool]:
+    """A cloud whose second network comes under a tag, on the wire of the first NIC."""
+    fabric = NamespaceFabric(folder)
+    await fabric.start([TRUNK, TAGGED])
+    fd = (await fabric.plug(F, OPEN_RULES)).fd
+    assert fd is not None
+    await fabric.plug(G, RULES)
+    wire = Wire(fd, 0)
+    seen = {f"vlan_lease_by_tag_{tag}": await lease(fabric, wire, G, "10.30.1.10", tag) for tag in (0, 43, 42)}
+    answers = await wire.frames()
+    seen["vlan_answers_have_the_tag"] = bool(answers) and all(relay.untagged(one)[0] == 42 for one in answers)
+    await fabric.unplug(F.port_id)
+    await fabric.stop()
+    return seen
+
+
+async def lease(fabric: NamespaceFabric, wire: Wire, nic: NicSpec, address: str, tag: int = 0) -> bool:
     """Whether the guest at ``wire`` gets that address, by a client id of its own."""
-    await fabric.reserve(HostEntry(NETWORK.id, nic.mac, address, "guest"))
+    await fabric.reserve(HostEntry(nic.network_id, nic.mac, address, "guest"))
     head = struct.pack("!BBBBIHH16s16s192s", 1, 1, 6, 0, 7, 0, 0x8000, b"", mac(nic.mac), b"")
     wanted = b"\x35\x01\x03" + b"\x32\x04" + socket.inet_aton(address) + b"\x3d\x07\x01" + mac(nic.mac) + b"\xff"
     ask = head + b"\x63\x82\x53\x63" + wanted.ljust(60, b"\0")
     datagram = struct.pack("!HHHH", 68, 67, 8 + len(ask), 0) + ask
     for _ in range(10):  # dnsmasq may still be reading its hosts
-        wire.send(ip_frame(nic.mac, "0.0.0.0", 17, datagram, "ff:ff:ff:ff:ff:ff", "255.255.255.255"))
+        frame = ip_frame(nic.mac, "0.0.0.0", 17, datagram, "ff:ff:ff:ff:ff:ff", "255.255.255.255")
+        wire.send(relay.tagged(frame, tag) if tag else frame)
         await asyncio.sleep(0.1)
         if f"{nic.mac} {address} ".encode() in fabric.leases():
             return True

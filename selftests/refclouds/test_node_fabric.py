@@ -38,13 +38,13 @@ def probed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 PASSES = (
     *("allowed", "end_of_range", "established", "dns_reply", "arp", "metadata_answers", "closed_after_opening"),
-    *("lease", "lease_of_an_address_given_back"),
+    *("lease", "lease_of_an_address_given_back", "vlan_lease_by_tag_42", "vlan_answers_have_the_tag"),
     *("v6_allowed", "v6_established", "v6_from_link_local", "v6_solicitation", "v6_duplicate_detection"),
     *("v6_advertisement", "v6_metadata_answers", "v6_router_says_so", "v6_lease", "v6_lease_of_an_address_given_back"),
 )
 DROPPED = (
     *("closed", "other_remote", "spoofed_address", "spoofed_mac", "udp", "dhcp_server", "ping"),
-    *("arp_of_gateway", "ipv6", "metadata_from_isolated"),
+    *("arp_of_gateway", "ipv6", "metadata_from_isolated", "vlan_lease_by_tag_0", "vlan_lease_by_tag_43"),
     *("v6_closed", "v6_other_remote", "v6_spoofed_address", "v6_spoofed_mac", "v6_udp", "v6_dhcp_server", "v6_ping"),
     *("v6_router", "v6_advertisement_of_another", "v4_on_it"),
 )

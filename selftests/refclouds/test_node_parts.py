@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import struct
+import tomllib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
@@ -15,7 +16,7 @@ from golden_images.manifest import GoldenImage
 from metadata_shims.instance import Instance
 from refclouds import clouds_file, hypervisors, kvm, profile, qemu_command
 from refclouds.errors import UsageError
-from refclouds.fabric import capture, dhcp, links, rules
+from refclouds.fabric import capture, dhcp, links, relay, rules
 from refclouds.faults import NO_FAULTS, Faults
 from refclouds.metadata_service import MetadataService
 from refclouds.node import OPEN_RULES, GuestSpec, IngressRule, NetworkSpec, NicSpec, PortRules
@@ -420,3 +421,37 @@ def test_nics_plugged_last_first_keep_their_macs_and_wires() -> None:
     assert [one.partition(",")[0] for one in devices] == ["vmxnet3", "e1000"]
     assert "netdev=net-portq" in devices[0]
     assert "tap,id=net-portq,fd=10" in argv
+
+
+# VLANs
+
+
+def test_a_tag_is_put_on_and_taken_off() -> None:
+    frame = bytes(range(12)) + b"\x08\x00payload"
+    assert relay.tagged(frame, 42) == bytes(range(12)) + b"\x81\x00\x00\x2a\x08\x00payload"
+    assert relay.untagged(relay.tagged(frame, 42)) == (42, frame)
+    assert relay.untagged(frame) == (0, frame)
+
+
+def test_bits_of_priority_are_no_number() -> None:
+    frame = bytes(12) + b"\x81\x00\xe0\x2a\x08\x00payload"
+    assert relay.untagged(frame)[0] == 42
+    assert relay.untagged(bytes(12) + b"\x81\x00")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [({"vlan": 4095}, "4095"), ({"vlan": -1}, "-1")],
+)
+def test_a_tag_out_of_range_is_a_mistake(change: dict[str, int], told: str) -> None:
+    raw = tomllib.loads((profile.PROFILES_DIR / "vlan.toml").read_text())
+    raw["networks"][1] |= change
+    with pytest.raises(UsageError, match=told):
+        profile.parse(raw, "vlan.toml")
+
+
+def test_tags_ride_on_the_first_network_of_a_cloud_of_qemu() -> None:
+    raw = tomllib.loads((profile.PROFILES_DIR / "vlan.toml").read_text())
+    raw["networks"].reverse()
+    with pytest.raises(UsageError, match="the first network has a tag"):
+        profile.parse(raw, "vlan.toml")

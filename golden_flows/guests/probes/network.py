@@ -65,10 +65,18 @@ def nics() -> list[dict[str, Any]]:
             "mac": text_of(f"{NET}/{name}/address").strip(),
             "mtu": number_of(f"{NET}/{name}/mtu"),
             "mtu6": number_of(f"/proc/sys/net/ipv6/conf/{name}/mtu"),
+            **vlan(name),
         }
         for name in sorted(os.listdir(NET))
         if name != "lo"
     ]
+
+
+def vlan(name: str) -> dict[str, Any]:
+    """Number and NIC of a VLAN, as its driver tells them."""
+    told = text_of(f"/proc/net/vlan/{name}")
+    number, below = re.search(r"\bVID: *(\d+)", told), re.search(r"(?m)^Device: *(\S+)", told)
+    return {"vlan": int(number.group(1)) if number else None, "below": below.group(1) if below else None}
 
 
 def checksum(data: bytes) -> int:

@@ -93,6 +93,20 @@ def with_host_route_by_dhcp(*, told: tuple[tuple[str, str], ...]) -> Facts:
     return facts_builder.with_boot(report=report, ports=ports)
 
 
+def with_vlan(*, link: str = "tap1", number: int = 42, **nic: Any) -> Facts:
+    """The second network comes by VLAN 42 of the first NIC, told so, and made so."""
+    document = facts_builder.network_data()
+    links = document["links"]
+    first, second = links if isinstance(links, list) else ({}, {})
+    second = {key: value for key, value in second.items() if key != "ethernet_mac_address"}
+    mac = facts_builder.MAC2
+    told = {**second, "type": "vlan", "vlan_id": 42, "vlan_link": link, "vlan_mac_address": mac}
+    facts = facts_builder.with_report(network_data={**document, "links": [first, told]})
+    seen = facts_builder.network_seen()
+    made = replace(seen.nics[1], **{"name": "eth0.42", "vlan": number, "below": "eth0", **nic})
+    return replace(facts, network_seen=replace(seen, nics=(seen.nics[0], made)))
+
+
 def with_host_route(*, told: bool) -> Facts:
     """The second network's subnet has a host route."""
     route = Route(family=4, destination="10.9.0.0/16", gateway="192.168.200.1", interface="eth1")

@@ -86,6 +86,7 @@ from selftests.golden_flows.checks.nic_facts import (
     with_host_route_by_dhcp,
     with_hotplug,
     with_static_mtu,
+    with_vlan,
     without_policy_route,
 )
 from selftests.golden_flows.checks.return_facts import lost, with_machine
@@ -366,6 +367,7 @@ SEEN: Mapping[str, Facts] = {
     "no_policy_route": without_policy_route(),
     "nd_mtu": with_static_mtu(None, 1500),
     "drop_routes": with_host_route_by_dhcp(told=(("0.0.0.0/0", "192.168.100.1"),)),
+    "vlan_parent_gone": with_vlan(link="tapgone"),
     "dhcp2_dead": _without_second_lease(),
     "nic_order": healthy_facts(),
     "hotplug_silent": with_hotplug(seconds_to_nic=None, seconds_to_address=None),

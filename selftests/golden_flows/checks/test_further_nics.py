@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ from selftests.golden_flows.checks.nic_facts import (
     with_hotplug,
     with_inside,
     with_static_mtu,
+    with_vlan,
     without_policy_route,
 )
 
@@ -158,3 +160,21 @@ def test_a_route_list_that_is_empty_earns_no_pass() -> None:
         ),
         NotObserved,
     )
+
+
+def test_a_vlan_of_its_number_on_its_nic_passes() -> None:
+    assert said("N2-9", with_vlan()) == ()
+
+
+@pytest.mark.parametrize("changes", [{"number": 43}, {"below": "eth1"}, {"link": "tapgone"}], ids=str)
+def test_a_vlan_on_the_wrong_link_or_of_another_number_is_a_finding(changes: dict[str, Any]) -> None:
+    assert failing(with_vlan(**changes)) == {"N2-9"}
+
+
+@pytest.mark.parametrize("changes", [{"vlan": None, "below": None}, {"mac": "fa:16:3e:00:00:77"}], ids=["NIC", "none"])
+def test_an_agent_that_makes_no_vlan_is_the_image_s_affair(changes: dict[str, Any]) -> None:
+    assert isinstance(said("N2-9", with_vlan(**changes)), NotApplicable)
+
+
+def test_without_vlans_in_the_metadata_there_is_nothing_to_make() -> None:
+    assert isinstance(said("N2-9", healthy_facts()), NotApplicable)

@@ -25,6 +25,7 @@ NOT_APPLICABLE = {
     "AU-9",  # its hypervisor has no way to set another
     "N1-8",  # it has no IPv6
     "MD-8",
+    "N2-9",  # nor has it a VLAN
     "N2-10",  # its subnets have no host routes
     "N2-11",
     "N2-12",

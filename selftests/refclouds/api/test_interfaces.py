@@ -201,3 +201,18 @@ def test_a_fault_makes_the_first_port_another_between_two_boots(
     assert {key for key in ("fixed_ips", "mac_address") if before[key] != after[key]} == {changed}
     assert told_macs(cloud, server["id"]) == [after["mac_address"]]
     assert cloud.fabric.reserved[after["mac_address"]].ip == after["fixed_ips"][0]["ip_address"]
+
+
+def test_a_tagged_network_rides_on_the_first_nic_and_comes_at_the_build_only(start_cloud: Any, wait: Wait) -> None:
+    cloud = start_cloud("vlan")
+    server = boot(cloud, wait, networks=[*networks(cloud, "trunk"), *networks(cloud, "tagged")])
+    first, second = listed(cloud, server["id"])
+    assert [nic.port_id for nic in cloud.hypervisor.started[-1].nics] == [first]
+    nic, _ = cloud.fabric.plugged[second]
+    assert (nic.vlan, nic.parent) == (42, first)
+    physical, vlan = cloud.metadata.told[server["id"]].links
+    assert (vlan["type"], vlan["vlan_id"], vlan["vlan_link"]) == ("vlan", 42, physical["id"])
+    assert vlan["vlan_mac_address"] == show_port(cloud, second).json()["port"]["mac_address"]
+    port = make_port(cloud, "tagged")
+    assert interfaces(cloud, server["id"], {"port_id": port["id"]}).status_code == 409
+    assert listed(cloud, server["id"]) == [first, second]
