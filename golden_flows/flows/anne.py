@@ -487,8 +487,11 @@ class Anne:
     def return_trip(self) -> None:
         """Where it was asked for: hers goes home again, with what it gained abroad."""
         self._record.stage = Stage.RETURN_TRIP
-        report = self.facts.user_data.after_reboot if self.facts.user_data else None
-        abroad = return_trip.Abroad(self._abroad(), report or self._booted().report, self._source)
+        later, restarted = self.facts.second_instance, self.facts.user_data
+        # It may have been rebuilt by now, as a machine with other host keys.
+        rebuilt = later.rebuilt.report if later and later.rebuilt else None
+        report = rebuilt or (restarted.after_reboot if restarted else None) or self._booted().report
+        abroad = return_trip.Abroad(self._abroad(), report, self._source)
         trip = return_trip.bring_back(self._at, abroad, self._record)
         self.facts = replace(self.facts, return_trip=trip)
         if trip.stopped:
