@@ -8,19 +8,17 @@ installs PV drivers, runs user data; she logs in, her app answers, and at the en
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import secrets
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from golden_flows.clouds import disk_image, mover
 from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.size_probe import probe_size
-from golden_flows.errors import GuestError, InteropError, RecordError, WaitTimeout
+from golden_flows.errors import GuestError, InteropError, RecordError
 from golden_flows.flows import (
     account,
+    application,
     devices,
     files,
     home,
@@ -37,15 +35,12 @@ from golden_flows.flows.golden_flow import StageFunction, StageStopped
 from golden_flows.flows.home import SourceImage
 from golden_flows.flows.hotplug import as_json, plug_and_unplug
 from golden_flows.flows.instance import Instance, has_address
-from golden_flows.flows.power import read_kernel_log, stop_and_start
+from golden_flows.flows.power import stop_and_start
 from golden_flows.flows.record import Record
 from golden_flows.flows.setting import (
-    APP_TIMEOUT_S,
-    BODY_TIMEOUT_S,
     CLEANUP_TIMEOUT_S,
     LIMITS_TIMEOUT_S,
     SHELL_TIMEOUT_S,
-    STALLED_S,
     TRANSFER_TIMEOUT_S,
     Setting,
     request,
@@ -53,16 +48,12 @@ from golden_flows.flows.setting import (
 from golden_flows.flows.shared_source import SourceShelf
 from golden_flows.flows.story import (
     APP_PORT,
-    CLOSED_PORT,
     METADATA,
-    PAYLOAD_PATH,
-    UPLOAD,
-    UPLOAD_BYTES,
     UserData,
     user_data_abroad,
 )
 from golden_flows.guests.ssh import GuestShell, KeyPair, generate_key
-from golden_flows.guests.tcp import HttpAnswer, http_get, http_post, probe_port, url_of
+from golden_flows.guests.tcp import http_get, url_of
 from golden_flows.model import vhd
 from golden_flows.model.account import AccountFacts
 from golden_flows.model.agent_channels import AgentChannels
@@ -70,12 +61,10 @@ from golden_flows.model.cloud import Pair, travelling
 from golden_flows.model.discovery import Discovery, DiscoveryFacts
 from golden_flows.model.ec2 import only_ec2
 from golden_flows.model.facts import (
-    ApplicationFacts,
     AuthFacts,
     BootFacts,
     Facts,
     GuestFiles,
-    KernelLog,
     Leftover,
     LifecycleFacts,
     TokenDeath,
@@ -88,7 +77,7 @@ from golden_flows.model.network_seen import NetworkSeen
 from golden_flows.model.stage import Stage
 from golden_flows.shims import metadata as metadata_shims
 from golden_flows.shims.metadata import MetadataShim
-from golden_flows.waiting import Deadline, wait_for
+from golden_flows.waiting import Deadline
 
 
 class Anne:
@@ -418,71 +407,12 @@ class Anne:
         """Her app answers from outside with the nonce of this launch; what was not opened is closed."""
         self._record.stage = Stage.APPLICATION
         guest = self._abroad()
-        access = guest.cloud.profile.access
         self._record.say("asking Anne's app from outside")
-        with ThreadPoolExecutor(1) as beside:  # a port that swallows what comes to it costs the whole timeout
-            closed_port = beside.submit(probe_port, guest.address, CLOSED_PORT, access)
-            answer = self._ask_app(url_of(guest.address, APP_PORT, "nonce"), access)
-            payload = http_get(
-                url_of(guest.address, APP_PORT, "payload"), access, timeout_s=BODY_TIMEOUT_S, stalled_s=STALLED_S
-            )
-            sent, received = self._upload(url_of(guest.address, APP_PORT, UPLOAD), access)
-            in_guest, listening, kernel_log = self._look_inside()
-        if kernel_log:
-            self._record.keep("kernel.file-systems.txt", "\n".join(kernel_log.lines), "dmesg in the guest")
-        self.facts = replace(
-            self.facts,
-            application=ApplicationFacts(
-                address=guest.address,
-                port=APP_PORT,
-                status=answer.status,
-                nonce_expected=self._user_data.nonce,
-                nonce_found=answer.body[:200].decode("utf-8", "replace").strip() if answer.status == 200 else None,
-                payload_expected_sha256=self._source.payload_sha256,
-                payload_guest_sha256=in_guest,
-                payload_served_sha256=hashlib.sha256(payload.body).hexdigest() if payload.status == 200 else None,
-                closed_port=CLOSED_PORT,
-                closed_port_open=closed_port.result(),
-                closed_port_listening=listening,
-                kernel_log=kernel_log,
-                error=answer.error or payload.error,
-                payload_error=payload.error,
-                sent_sha256=sent,
-                sent_found_sha256=received.body[:64].decode("ascii", "replace") if received.status == 200 else None,
-                sent_error=received.error or (f"HTTP {received.status}" if received.status != 200 else ""),
-            ),
-        )
-
-    def _ask_app(self, url: str, access: str | None) -> HttpAnswer:
-        """The app starts after the agent has reported: it gets some time to answer anything at all."""
-        deadline = Deadline.after(APP_TIMEOUT_S)
-        try:
-            return wait_for(
-                "Anne's app",
-                lambda: http_get(url, access),
-                deadline=deadline,
-                until=lambda seen: seen.status is not None,
-            )
-        except WaitTimeout:
-            return http_get(url, access)
-
-    def _upload(self, url: str, access: str | None) -> tuple[str, HttpAnswer]:
-        """Random bytes, their sha256, and what the app says of them."""
-        body = secrets.token_bytes(UPLOAD_BYTES)
-        return hashlib.sha256(body).hexdigest(), http_post(
-            url, body, access, timeout_s=BODY_TIMEOUT_S, stalled_s=STALLED_S
-        )
-
-    def _look_inside(self) -> tuple[str | None, bool | None, KernelLog | None]:
-        """(sha256 of the payload in the guest, whether something listens on the port nobody opened, kernel's log)."""
-        if not (self.facts.auth and ways_in.is_in(self.facts.auth.attempts)):
-            return None, None, None
-        with self._abroad().shell(None, Deadline.after(SHELL_TIMEOUT_S)) as shell:
-            digest = shell.run(f"sha256sum {PAYLOAD_PATH}", timeout_s=60.0)
-            tables = (shell.read_file("/proc/net/tcp") or b"") + (shell.read_file("/proc/net/tcp6") or b"")
-            kernel_log = read_kernel_log(shell)
-        sha256 = digest.stdout.split()[0].decode("ascii", "replace") if digest.exit_code == 0 else ""
-        return sha256, f":{CLOSED_PORT:04X} ".encode() in tables.upper(), kernel_log
+        can_look = self.facts.auth is not None and ways_in.is_in(self.facts.auth.attempts)
+        app = application.ask(guest, self._user_data.nonce, self._source.payload_sha256, can_look=can_look)
+        if app.kernel_log:
+            self._record.keep("kernel.file-systems.txt", "\n".join(app.kernel_log.lines), "dmesg in the guest")
+        self.facts = replace(self.facts, application=app)
 
     def return_trip(self) -> None:
         """Where it was asked for: hers goes home again, with what it gained abroad."""
