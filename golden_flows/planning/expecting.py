@@ -290,6 +290,7 @@ RULES: Mapping[str, Rule] = {
     "N2-6": _attaches,
     "N2-7": _static,
     "N2-8": _attaches,
+    "N2-9": _when("where the metadata tells of a VLAN for a port of the server"),
     "N2-10": _host_routes,
     "N2-13": _when("where the NICs at home had what those abroad have not"),
     "N2-11": _over_xenstore,
