@@ -108,10 +108,12 @@ def packed_with_lz4(kernel: bytes) -> bytes:
 def test_a_kernel_that_pvgrub_cannot_load_ends_in_error_that_names_its_form(
     tmp_path: Path, openstack: Callable[..., Any]
 ) -> None:
-    golden = golden_images.ensure("pocket", platformdirs.user_cache_path("golden-flows"), lambda line: None)
-    image, kernel, config = (tmp_path / name for name in ("image.raw", "vmlinuz", "grub.cfg"))
+    cache = platformdirs.user_cache_path("golden-flows")
+    golden, stock = (golden_images.ensure(name, cache, lambda line: None) for name in ("pocket", "pocket-emulated"))
+    image, other, kernel, config = (tmp_path / name for name in ("image.raw", "other.raw", "vmlinuz", "grub.cfg"))
     shutil.copyfile(golden.image, image)
-    debugfs(image, f"dump /boot/vmlinuz {kernel}")
+    shutil.copyfile(stock.image, other)
+    debugfs(other, f"dump /boot/vmlinuz {kernel}")  # as Debian packs it; the other image's is packed by us
     kernel.write_bytes(packed_with_lz4(kernel.read_bytes()))
     config.write_text("set timeout=0\nmenuentry x {\nlinux /boot/vmlinuz-lz4 quiet\ninitrd /boot/initrd.img\n}\n")
     debugfs(
