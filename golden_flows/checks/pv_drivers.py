@@ -11,7 +11,7 @@ from golden_flows.model.cloud import Profile
 from golden_flows.model.facts import BootFacts, Facts, GuestFiles, PortFacts
 from golden_flows.model.finding import Finding, Said
 from golden_flows.model.guest import Drivers, GuestReport, canonical_mac
-from golden_flows.model.network_data import served_macs
+from golden_flows.model.network_data import served_macs, served_vlans
 
 PARAVIRTUAL = re.compile(r"virtio_\w+|xen_\w+|vbd|vif|hv_\w+|vmxnet3|vmw_pvscsi")
 """Driver names in sysfs. Xen's are named after their bus device: ``vbd`` a disk, ``vif`` a NIC."""
@@ -43,6 +43,8 @@ def drivers_are_the_paravirtual_ones(facts: Facts) -> Said:
         link = boot.report.link(port.mac)
         if link is None and _is_untold(boot, at):
             unseen.append(f"the metadata does not name {_name(port)}, so the guest sought no driver for it (see N2-1)")
+        elif link is None and port.mac in {one.mac for one in served_vlans(boot.report.network_data)}:
+            unseen.append(f"{_name(port)} is a VLAN, which has no driver of its own, and none was made (see N2-9)")
         elif link is None:
             findings.append(_without_nic(port, declared, boot.report.drivers))
         elif link.driver is None:

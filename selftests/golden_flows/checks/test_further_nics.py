@@ -178,3 +178,14 @@ def test_an_agent_that_makes_no_vlan_is_the_image_s_affair(changes: dict[str, An
 
 def test_without_vlans_in_the_metadata_there_is_nothing_to_make() -> None:
     assert isinstance(said("N2-9", healthy_facts()), NotApplicable)
+
+
+def test_a_vlan_that_was_not_made_lacks_no_driver() -> None:
+    facts = with_vlan(link="tapgone")
+    boot = facts.boot
+    assert boot is not None
+    assert boot.report is not None
+    without = replace(boot.report, links=boot.report.links[:1])
+    told = said("PV-1", replace(facts, boot=replace(boot, report=without)))
+    assert isinstance(told, NotObserved)
+    assert "is a VLAN" in told.reason
