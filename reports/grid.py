@@ -10,7 +10,16 @@ from urllib.parse import quote
 from golden_flows.model.guideline import Level
 from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import Outcome
-from reports.rows import Judgement, check_rows, judge, shims, stage_troubles
+from reports.rows import (
+    Judgement,
+    active_faults,
+    check_rows,
+    evidence_details,
+    evidence_words,
+    judge,
+    shims,
+    stage_troubles,
+)
 
 FEW = 3
 """So many pairs stand side by side in one table; more are shown as a grid, and each on its own."""
@@ -36,12 +45,16 @@ class Square:
 
     @property
     def words(self) -> str:
-        """``compatible``, ``with shim qcow2-to-raw``, ``fail: N2-1 MD-3``, ``62 not judged``."""
+        """``compatible``, ``with shim qcow2-to-raw``, ``fail: N2-1 MD-3``, ``not judged: EX-1 IM-2 and 11 more``."""
         if self.judgement is Judgement.NOT_COMPATIBLE:
             return f"fail: {_named(self.failed)}"
         if self.judgement is Judgement.COMPATIBLE:
             return f"with shim {', '.join(self.shims)}" if self.shims else self.judgement.value
         return f"not judged: {_named(self.unjudged)}" if self.unjudged else self.judgement.value
+
+    @property
+    def evidence(self) -> str:
+        return evidence_words(self.cell)
 
     @property
     def anchor(self) -> str:
@@ -56,6 +69,24 @@ class Grid:
     sources: tuple[str, ...]
     destinations: tuple[str, ...]
     squares: dict[tuple[str, str], Square]
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """How real it all was: each level that a pair has, then what each cloud is, once."""
+        cells = [one.cell for one in self.squares.values()]
+        return tuple(
+            dict.fromkeys(
+                (
+                    *(one.evidence for one in self.squares.values()),
+                    *(one for cell in cells for one in evidence_details(cell)),
+                )
+            )
+        )
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Faults that any of the clouds was told to have, as ``public: nd_empty``."""
+        return tuple(dict.fromkeys(fault for one in self.squares.values() for fault in active_faults(one.cell)))
 
     def row(self, source: str) -> tuple[Square | None, ...]:
         return tuple(self.squares.get((source, one)) for one in self.destinations)
@@ -124,7 +155,7 @@ def _together(alike: Sequence[Trouble]) -> Trouble:
 
 
 def places(trouble: Trouble, of: Grid) -> str:
-    """Where a trouble is, in few words: ``every pair``, ``private → all``, ``all → vmdk``, or the pairs themselves."""
+    """Where a trouble is, in few words: ``every pair``, ``every source → vmdk``, or the pairs themselves."""
     there = [(one.cell.pair.src, one.cell.pair.dst) for one in trouble.squares]
     if set(there) == set(of.squares):
         return "every pair"
@@ -162,4 +193,7 @@ def _square(run: Run, cell: Cell) -> Square:
 
 
 def _named(checks: Sequence[str]) -> str:
-    return " ".join(checks) if len(checks) <= _NAMED else f"{' '.join(checks[: _NAMED - 1])} and {len(checks) - 2} more"
+    if len(checks) <= _NAMED:
+        return " ".join(checks)
+    shown = checks[: _NAMED - 1]  # one more would take the room of "and 1 more"
+    return f"{' '.join(shown)} and {len(checks) - len(shown)} more"

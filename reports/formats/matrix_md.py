@@ -83,9 +83,8 @@ def _lines(run: Run, kept: Mapping[str, Kept]) -> Iterator[str]:
 def _grid(run: Run) -> Iterator[str]:
     """All pairs at a glance, and what went wrong where; the checks of each pair are in ``matrix.html``."""
     overview = grid(run)
-    faults = dict.fromkeys(fault for cell in run.cells for fault in active_faults(cell))
-    if faults:
-        yield f"> **Active faults:** {', '.join(code(one) for one in faults)}. These clouds were told to misbehave."
+    if overview.faults:
+        yield f"> **Active faults:** {', '.join(map(code, overview.faults))}. These clouds were told to misbehave."
         yield ""
     yield f"{len(run.cells)} pairs, from the cloud at the left to the cloud above. The checks of each: `matrix.html`."
     yield ""
@@ -94,6 +93,8 @@ def _grid(run: Run) -> Iterator[str]:
     for source in overview.sources:
         squares = (f"{one.judgement.symbol} {prose(one.words)}" if one else "" for one in overview.row(source))
         yield f"| **{prose(source)}** | {' | '.join(squares)} |"
+    yield ""
+    yield f"evidence: {'; '.join(map(prose, overview.evidence))}"
     yield ""
     yield "## What is not a pass, and where"
     yield ""

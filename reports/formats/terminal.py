@@ -170,6 +170,10 @@ class _Page:
         overview = grid(run)
         self.line()
         self.line((f"{len(run.cells)} pairs: from the cloud at the left to the numbered one", "bold"))
+        for one in overview.evidence:
+            self.line((one, "dim"), indent=2)
+        if overview.faults:
+            self.line((f"active faults: {', '.join(overview.faults)}", "bold yellow"), indent=2)
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
         table.add_column(no_wrap=True)
         for number, _ in enumerate(overview.destinations, 1):

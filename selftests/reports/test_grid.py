@@ -16,6 +16,7 @@ from golden_flows.model.outcome import Outcome
 from reports.formats import matrix_html, matrix_md, terminal
 from reports.grid import grid, is_grid, places, troubles
 from reports.read import read_run
+from reports.write import formats
 
 if TYPE_CHECKING:
     from selftests.reports.conftest import JournalBuilder
@@ -68,6 +69,16 @@ def test_terminal_shows_the_grid_and_not_every_matrix(crowd: Path, load: Load, w
     assert "✓ 3 compatible" in text
     assert "✗ 2 not compatible" in text
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("name", ["matrix.txt", "matrix.md", "matrix.html"])
+def test_a_grid_says_how_real_its_clouds_were_and_what_they_were_told(
+    name: str, journal: JournalBuilder, load: Load
+) -> None:
+    journal.start(("a", "a"), ("a", "b"), ("b", "a"), ("b", "b")).cloud("b", active_faults=["nd_empty"])
+    page = formats()[name].write(read_run(journal.end(3).folder, load=load), journal.folder).read_text("utf-8")
+    for words in ("reference cloud on emulated hardware", "a: QEMU", "b: QEMU", "nd_empty"):
+        assert words in page.replace("&#39;", "'"), words
 
 
 def test_few_pairs_stand_side_by_side(failing: Path, load: Load) -> None:
