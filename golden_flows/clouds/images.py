@@ -173,10 +173,15 @@ def create(api: ApiSession, name: str, disk_format: str, properties: Mapping[str
 
 
 def import_methods(api: ApiSession) -> tuple[str, ...]:
-    """``GET /v2/info/import``; empty where the cloud has no interoperable import (404, 403)."""
+    """``GET /v2/info/import``; empty where the cloud has no interoperable import (404, 403).
+
+    Raises ``CloudError`` for any other answer: a service in trouble is not one that offers nothing.
+    """
     response = api.send("image", "GET", "/info/import")
-    if response.status_code != 200:
+    if response.status_code in (403, 404):
         return ()
+    if response.status_code != 200:
+        raise api.refusal(response, "GET /v2/info/import")
     methods = api.json_of(response, "/info/import").get("import-methods")
     values = methods.get("value") if isinstance(methods, dict) else None
     return tuple(str(one) for one in values) if isinstance(values, list) else ()

@@ -9,10 +9,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
+import requests
+
 from golden_flows.clouds import images
 from golden_flows.clouds.records import ImageRef
 from golden_flows.clouds.session import ApiSession, reason_of
-from golden_flows.errors import CloudError, InteropError, UsageError, WaitTimeout
+from golden_flows.errors import CloudError, InteropError, Unreachable, UsageError, WaitTimeout
 from golden_flows.model.discovery import DIRECT
 from golden_flows.model.facts import TokenDeath
 from golden_flows.waiting import Deadline, wait_for
@@ -20,6 +22,8 @@ from golden_flows.waiting import Deadline, wait_for
 PROBE_BYTES = 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 FILE, STAGE = "PUT /file", "PUT /stage"
+CLOSED = (403, 404, 405)
+"""What policy closes to tenants, or is not there."""
 UNDER_WAY = ("saving", "uploading", "importing")
 TOKEN_TYPES = ("token", "v2token", "v3token", "admin_token", "none", "noauth")
 """Ways to log in by a token that somebody gave: what is derived from it may not outlive its end, or be had twice."""
@@ -44,42 +48,55 @@ class _Dying:
             yield self._content[start : start + CHUNK_BYTES]
 
 
+class _Closed(Exception):
+    """This way of upload is closed to tenants, whatever token they send: nothing can be learnt of it."""
+
+
 def probe(api: ApiSession, small_image: SmallImage, deadline: Deadline) -> TokenDeath:
     """By ``PUT /file``; where policy refuses that, by staging and an import."""
     if api.auth_type in TOKEN_TYPES:
         return _skipped(FILE, f"{api.name} is logged in to by a token, which is not ours to revoke (auth_type)")
-    died = _upload(api, small_image, FILE, deadline)
-    if died.upload_status == 403 and DIRECT in images.import_methods(api):
+    try:
+        return _upload(api, small_image, FILE, deadline)
+    except _Closed as closed:
+        if DIRECT not in images.import_methods(api):
+            return _skipped(FILE, str(closed))
+    try:
         return _upload(api, small_image, STAGE, deadline)
-    return died
+    except _Closed as closed:
+        return _skipped(STAGE, str(closed))
 
 
 def _upload(api: ApiSession, small_image: SmallImage, way: str, deadline: Deadline) -> TokenDeath:
+    """What became of it, once the token was really dead. Raises ``_Closed``."""
     try:
         token = api.another_token()
+    except Unreachable as error:
+        return _unseen(way, error.what)
     except (CloudError, UsageError) as error:
         return _skipped(way, f"{api.name} gives no second token: {error.what}")
-    refused: list[str] = []
+    answers: list[requests.Response] = []
+    trouble: list[str] = []
 
     def revoke() -> None:
-        answer = api.send("identity", "DELETE", "/auth/tokens", headers={"X-Subject-Token": token})
-        if answer.status_code not in (200, 204):
-            refused.append(
-                f"{api.name} lets no user revoke a token: HTTP {answer.status_code} {reason_of(answer)}".rstrip()
-            )
+        try:
+            answers.append(api.send("identity", "DELETE", "/auth/tokens", headers={"X-Subject-Token": token}))
+        except InteropError as error:  # ours, in the middle of a request that is not to blame for it
+            trouble.append(f"revoking the token: {error.what}")
 
     with small_image("token-probe", deadline) as image_id:
         path = f"/images/{image_id}/{'file' if way == FILE else 'stage'}"
-        body = _Dying(os.urandom(PROBE_BYTES), revoke)
-        octets = {"Content-Type": "application/octet-stream"}
-        try:
-            response = api.send("image", "PUT", path, data=body, headers=octets, token=token)
-            status: int | None = response.status_code
-            message = "" if response.ok else reason_of(response)
-        except InteropError as error:  # refused while we still sent: the connection is gone, and the image tells
-            status, message = None, error.what
-        if refused:
-            return _skipped(way, refused[0])
+        status, message = _send(api, path, _Dying(os.urandom(PROBE_BYTES), revoke), token)
+        if status in CLOSED or (status is None and (again := _send(api, path, b"", None)[0]) in CLOSED):
+            refusal = status if status is not None else again
+            raise _Closed(f"{api.name} takes no image by {way} from this tenant: HTTP {refusal}")
+        if not answers:
+            return _unseen(way, trouble[0] if trouble else message or f"HTTP {status} before half of it was sent")
+        if answers[0].status_code not in (200, 204):
+            why = f"HTTP {answers[0].status_code} {reason_of(answers[0])}".rstrip()
+            if answers[0].status_code in CLOSED:
+                return _skipped(way, f"{api.name} lets no user revoke a token: {why}")
+            return _unseen(way, f"revoking the token: {why}")
         if way == STAGE and status == 204:
             api.send("image", "POST", f"/images/{image_id}/import", json={"method": {"name": DIRECT}})
         image = _settled(api, image_id, deadline)
@@ -93,6 +110,21 @@ def _upload(api: ApiSession, small_image: SmallImage, way: str, deadline: Deadli
         virtual_size_bytes=image.virtual_size_bytes,
         message=message,
     )
+
+
+def _send(api: ApiSession, path: str, body: _Dying | bytes, token: str | None) -> tuple[int | None, str]:
+    """(status, what a refusal says); no status where the connection broke off while we still sent."""
+    octets = {"Content-Type": "application/octet-stream"}
+    try:
+        response = api.send("image", "PUT", path, data=body, headers=octets, token=token)
+    except InteropError as error:
+        return None, error.what
+    return response.status_code, "" if response.ok else reason_of(response)
+
+
+def _unseen(way: str, why: str) -> TokenDeath:
+    """No image status: TX-5 cannot say anything, and says so."""
+    return TokenDeath(way=way, sent_bytes=PROBE_BYTES, message=why)
 
 
 def _skipped(way: str, why: str) -> TokenDeath:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 import yaml
 
 from golden_flows.clouds import mover
 from golden_flows.clouds.cloud import connect
 from golden_flows.clouds.config import load_clouds
+from golden_flows.clouds.session import ApiSession
 from golden_flows.clouds.token_probe import FILE, PROBE_BYTES, STAGE
-from golden_flows.errors import UsageError
+from golden_flows.errors import Unreachable, UsageError
 from golden_flows.waiting import Deadline
 from selftests.golden_flows.clouds.conftest import Drive
 
@@ -43,6 +46,27 @@ def test_a_token_revoked_half_way_shows_what_the_cloud_keeps(
     assert ((died.kept_bytes or 0) == PROBE_BYTES) is whole
     assert driven.cloud.inventory() == before
     assert driven.cloud.preflight(), "the session's own token lives on"
+
+
+def test_where_no_way_of_upload_is_open_no_token_died(drive: Drive) -> None:
+    driven = drive("private", "put_forbidden", "import_closed")
+    died = driven.cloud.token_probe(soon())
+    assert "takes no image by PUT /file from this tenant: HTTP 403" in died.skipped
+
+
+def test_a_token_that_we_could_not_revoke_says_nothing_of_the_cloud(
+    drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driven, send = drive("private"), ApiSession.send
+
+    def cut_off(api: ApiSession, service: str, method: str, path: str, **options: Any) -> requests.Response:
+        if (service, method) == ("identity", "DELETE"):
+            raise Unreachable("the line is down")
+        return send(api, service, method, path, **options)
+
+    monkeypatch.setattr(ApiSession, "send", cut_off)
+    died = driven.cloud.token_probe(soon())
+    assert (died.skipped, died.image_status, died.message) == ("", None, "revoking the token: the line is down")
 
 
 def test_no_token_that_somebody_gave_is_revoked(drive: Drive, tmp_path: Path) -> None:
