@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from golden_flows.errors import shorten
-from golden_flows.model.check import check, given, unseen_inside
+from golden_flows.model.check import check, given, unseen_inside, verdict
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 
@@ -55,15 +55,25 @@ def large_bodies_pass_both_ways(facts: Facts) -> Said:
         return NotApplicable(f"it is not Anne's app of this launch that answers at {seen.address} (see AP-1)")
     remedy = "look for a path with a smaller MTU than the network tells, and let ICMP 'fragmentation needed' through"
     findings: list[Finding] = []
+    late = [
+        f"{what} {seen.address}: {error}"
+        for what, is_late, error in (
+            ("the payload from", seen.payload_late, seen.payload_error),
+            ("the body to", seen.sent_late, seen.sent_error),
+        )
+        if is_late
+    ]
     # What the app has on its disk is AP-5's: here it is held against what came of it, where that is known.
     came, on_disk = seen.payload_served_sha256, seen.payload_guest_sha256 or seen.payload_served_sha256
-    if seen.payload_error or came is None or came not in (on_disk, seen.payload_expected_sha256):
+    if not seen.payload_late and (
+        seen.payload_error or came is None or came not in (on_disk, seen.payload_expected_sha256)
+    ):
         actual = shorten(seen.payload_error or came or "no answer", 160)
         findings.append(Finding(f"payload from {seen.address}", "all of it, as the guest has it", actual, remedy))
-    if seen.sent_error or seen.sent_found_sha256 != seen.sent_sha256:
+    if not seen.sent_late and (seen.sent_error or seen.sent_found_sha256 != seen.sent_sha256):
         actual = shorten(seen.sent_error or seen.sent_found_sha256 or "no answer", 160)
         findings.append(Finding(f"sha256 of the body to {seen.address}", seen.sent_sha256, actual, remedy))
-    return tuple(findings)
+    return verdict(findings, late)
 
 
 @check("AP-4", needs=("boot", "power", "user_data", "application"))
@@ -76,15 +86,18 @@ def application_is_back_after_a_stop_and_a_start(facts: Facts) -> Said:
     if power.app_before and seen.status is None:
         remedy = "start the service at every boot, not by user data; and see where its address has gone"
         findings.append(Finding(f"application at {seen.address} after a stop and a start", "an answer", "none", remedy))
-    before, after = boot.ports[0], power.ports[0]
-    if before.fixed_ip != after.fixed_ip:
+    before = boot.ports[0]
+    # On any port: one that was attached since may come first now. Whether the port is the same is LC-1's.
+    addresses = [one.fixed_ip or "none" for one in power.ports if one.network == before.network]
+    if before.fixed_ip not in addresses:
         remedy = "keep a port's address for as long as its server lives, running or not"
-        findings.append(
-            Finding(f"address of the port on {before.network}", f"{before.fixed_ip}", f"{after.fixed_ip}", remedy)
-        )
-    if not findings and not power.app_before:
-        return NotApplicable(f"no application answered at {seen.address} before either (see AP-1)")
-    return tuple(findings)
+        actual = ", ".join(addresses) or "no port there"
+        findings.append(Finding(f"address of the port on {before.network}", f"{before.fixed_ip}", actual, remedy))
+    if findings or power.app_before:
+        return tuple(findings)
+    if seen.status is not None:
+        return NotObserved(f"the application at {seen.address} answers now, and did not when it was asked before")
+    return NotApplicable(f"no application answered at {seen.address} before either (see AP-1)")
 
 
 @check("AP-5", needs=("application",))

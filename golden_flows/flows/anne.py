@@ -47,13 +47,11 @@ from golden_flows.flows.setting import (
 )
 from golden_flows.flows.shared_source import SourceShelf
 from golden_flows.flows.story import (
-    APP_PORT,
     METADATA,
     UserData,
     user_data_abroad,
 )
 from golden_flows.guests.ssh import GuestShell, KeyPair, generate_key
-from golden_flows.guests.tcp import http_get, url_of
 from golden_flows.model import vhd
 from golden_flows.model.account import AccountFacts
 from golden_flows.model.agent_channels import AgentChannels
@@ -368,9 +366,9 @@ class Anne:
             self._record.keep("further-nic.json", as_json(hotplug), "Compute API, guest over SSH", "application/json")
         self._record.say("stopping and starting")
         after, error = None, ""
-        app = http_get(url_of(guest.address, APP_PORT, "nonce"), guest.cloud.profile.access)
         known = {one.boot_id for one in (boot.report, boot.earlier) if one is not None}
         try:
+            app = application.ask_nonce(guest)
             power = replace(stop_and_start(guest.cloud, guest.server_id), app_before=app.status == 200)
             self.facts = replace(self.facts, power=power)
             if power.refused or power.seconds_to_shutoff is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ def ask(guest: Instance, nonce: str, payload_sha256: str, *, can_look: bool) -> 
     access = guest.cloud.profile.access
     with ThreadPoolExecutor(1) as beside:  # a port that swallows what comes to it costs the whole timeout
         closed_port = beside.submit(probe_port, guest.address, CLOSED_PORT, access)
-        answer = _ask_patiently(url_of(guest.address, APP_PORT, "nonce"), access)
+        answer = ask_nonce(guest)
         payload = http_get(
             url_of(guest.address, APP_PORT, "payload"), access, timeout_s=BODY_TIMEOUT_S, stalled_s=STALLED_S
         )
@@ -45,24 +46,25 @@ def ask(guest: Instance, nonce: str, payload_sha256: str, *, can_look: bool) -> 
         kernel_log=kernel_log,
         error=answer.error or payload.error,
         payload_error=payload.error,
+        payload_late=payload.is_late,
         sent_sha256=sent,
         sent_found_sha256=received.body[:64].decode("ascii", "replace") if received.status == 200 else None,
         sent_error=received.error or (f"HTTP {received.status}" if received.status != 200 else ""),
+        sent_late=received.is_late,
     )
 
 
-def _ask_patiently(url: str, access: str | None) -> HttpAnswer:
-    """The app starts after the agent has reported: it gets some time to answer anything at all."""
-    deadline = Deadline.after(APP_TIMEOUT_S)
-    try:
+def ask_nonce(guest: Instance) -> HttpAnswer:
+    """Of its launch. The app starts after the agent has reported: it gets some time to answer anything at all."""
+    url, access = url_of(guest.address, APP_PORT, "nonce"), guest.cloud.profile.access
+    with contextlib.suppress(WaitTimeout):
         return wait_for(
             "Anne's app",
             lambda: http_get(url, access),
-            deadline=deadline,
+            deadline=Deadline.after(APP_TIMEOUT_S),
             until=lambda seen: seen.status is not None,
         )
-    except WaitTimeout:
-        return http_get(url, access)
+    return http_get(url, access)
 
 
 def _upload(url: str, access: str | None) -> tuple[str, HttpAnswer]:

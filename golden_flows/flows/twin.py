@@ -11,19 +11,18 @@ import shlex
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from golden_flows.clouds.cloud import Cloud
-from golden_flows.errors import GuestError, InteropError, Unsupported, WaitTimeout, shorten
-from golden_flows.flows import files
+from golden_flows.errors import GuestError, InteropError, RecordError, Unsupported, shorten
+from golden_flows.flows import application, files
 from golden_flows.flows.instance import Instance
-from golden_flows.flows.setting import APP_TIMEOUT_S, SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Setting, request
+from golden_flows.flows.setting import SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Setting, request
 from golden_flows.flows.story import APP_PORT, UPLOAD, UserData, user_data_in_gzip, user_data_in_parts
 from golden_flows.guests.ssh import GuestShell, KeyPair, host_fingerprint
-from golden_flows.guests.tcp import HttpAnswer, http_get, url_of
+from golden_flows.guests.tcp import url_of
 from golden_flows.model.facts import BootFacts
 from golden_flows.model.guest import GuestReport
 from golden_flows.model.network_data import bare_ip
 from golden_flows.model.second_instance import LaterBoot, MachineIdentity, Neighbour, SecondInstanceFacts
-from golden_flows.waiting import Deadline, wait_for
+from golden_flows.waiting import Deadline
 
 _MACHINE_ID = "/etc/machine-id"
 _FETCH = """\
@@ -86,22 +85,28 @@ def _both(
         again = replace(boot, status=state.status, fault=state.fault, report=None, earlier=None)
         again = guest.testimony(again, deadline, not_boot_ids=known)
         facts = replace(facts, rebuilt=later_boot(guest, again, in_parts))
-    return replace(facts, neighbour=_ask_neighbour(guest, again.report, launched))
+    return replace(facts, neighbour=_ask_neighbour(guest, again, launched))
 
 
-def _ask_neighbour(guest: Instance, report: GuestReport | None, twin: BootFacts) -> Neighbour | None:
+def _ask_neighbour(guest: Instance, boot: BootFacts, twin: BootFacts) -> Neighbour | None:
     """From the first instance, as any program there would; None where one of the two has no address."""
-    cloud = guest.cloud
-    ports = cloud.list_ports(guest.server_id, cloud.find_networks(cloud.profile.networks))
-    own, peer = (one[0].fixed_ip if one else None for one in (ports, twin.ports))
-    if not own or not peer or not guest.login.asked:
+    if not boot.ports or not twin.ports or not guest.login.asked:
         return None
-    seen = Neighbour(own=own, peer=peer)
+    first, peer = boot.ports[0], twin.ports[0].fixed_ip
+    if not first.fixed_ip or not peer:
+        return None
+    seen = Neighbour(own=first.fixed_ip, peer=peer)
     try:
-        with guest.shell(report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
+        ports = guest.cloud.list_ports(guest.server_id, guest.cloud.find_networks(guest.cloud.profile.networks))
+        # By its id: a stop and a start may have changed its address, and a port that came later may be listed first.
+        own = next((one.fixed_ip for one in ports if one.port_id == first.port_id), None) or first.fixed_ip
+        seen = replace(seen, own=own)
+        with guest.shell(boot.report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
             url = url_of(peer, APP_PORT, UPLOAD)
             told = shell.run(_FETCH.format(url=shlex.quote(url)), timeout_s=40.0).stdout.decode("ascii", "replace")
-    except GuestError as error:
+    except RecordError:
+        raise
+    except InteropError as error:
         return replace(seen, error=error.what)
     lines = told.split()
     seen_as = lines[1].strip("[]") if len(lines) == 2 else ""
@@ -139,7 +144,7 @@ def _rebuild(guest: Instance, image_id: str, user_data: UserData) -> str:
 
 def later_boot(guest: Instance, boot: BootFacts, user_data: UserData) -> LaterBoot:
     """A boot as it is told, and what Anne's app answers there."""
-    answer = _ask_app(guest.cloud, guest.address) if boot.report is not None else None
+    answer = application.ask_nonce(guest) if boot.report is not None else None
     body = answer.body[:200].decode("utf-8", "replace").strip() if answer and answer.status == 200 else None
     return LaterBoot(
         server_id=guest.server_id,
@@ -150,18 +155,6 @@ def later_boot(guest: Instance, boot: BootFacts, user_data: UserData) -> LaterBo
         nonce_expected=user_data.nonce,
         nonce_found=body,
     )
-
-
-def _ask_app(cloud: Cloud, address: str) -> HttpAnswer:
-    url = url_of(address, APP_PORT, "nonce")
-    with contextlib.suppress(WaitTimeout):
-        return wait_for(
-            "Anne's app",
-            lambda: http_get(url, cloud.profile.access),
-            deadline=Deadline.after(APP_TIMEOUT_S),
-            until=lambda seen: seen.status is not None,
-        )
-    return http_get(url, cloud.profile.access)
 
 
 def _identity(shell: GuestShell) -> MachineIdentity:

@@ -24,6 +24,12 @@ class HttpAnswer:
     """At most ``limit_bytes`` of it."""
     error: str
     """Why there is no answer, or why the body is cut short; may be empty."""
+    is_late: bool = False
+    """Time was up while bytes were still on their way: slow is not lost."""
+
+
+class _Late(Exception):
+    """The time for all of it is over, and nothing has stalled."""
 
 
 def url_of(address: str, port: int, path: str) -> str:
@@ -52,6 +58,8 @@ def http_get(
 ) -> HttpAnswer:
     """One GET, no redirects followed, no proxy from the environment. Never raises for what the other side does.
 
+    Raises ``WayInBroken``, of which the other side knows nothing.
+
     ``timeout_s`` is for all of it, ``stalled_s`` (as long, unless said) for a pause in which nothing comes.
     """
     return _ask("GET", url, b"", access, timeout_s, stalled_s or timeout_s, limit_bytes)
@@ -78,8 +86,12 @@ def _ask(
                 if len(body) > limit_bytes:
                     return HttpAnswer(status, bytes(body[:limit_bytes]), f"more than {limit_bytes} bytes")
                 if time.monotonic() > until_s:
-                    return HttpAnswer(status, bytes(body), f"the body took longer than {timeout_s:.0f} s")
+                    raise _Late
             cut = f"the body ended {response.length} bytes early" if response.length else ""
+    except WayInBroken:
+        raise
+    except _Late:
+        return HttpAnswer(status, bytes(body), f"the body took longer than {timeout_s:.0f} s", is_late=True)
     except (http.client.HTTPException, OSError, ValueError, GuestError) as error:
         return HttpAnswer(status, bytes(body), shorten(f"{type(error).__name__}: {error}", 300))
     return HttpAnswer(status, bytes(body), cut)
@@ -99,14 +111,29 @@ def _asked(
         asking.sock = way = connect(parts.hostname, port, access, stalled_s)
         headers = {"Accept-Encoding": "identity"}
         if sent:
-            # Piece by piece: a socket's timeout is for a whole sendall(), however much of it has got through.
-            pieces = (sent[at : at + CHUNK_BYTES] for at in range(0, len(sent), CHUNK_BYTES))
-            asking.request(
-                method, parts.path or "/", body=pieces, headers={**headers, "Content-Length": str(len(sent))}
-            )
+            headers |= {"Content-Length": str(len(sent))}
+            asking.request(method, parts.path or "/", body=_pieces(sent, until_s), headers=headers)
             way.settimeout(max(stalled_s, until_s - time.monotonic()))  # much of it may still be on its way
         else:
             asking.request(method, parts.path or "/", headers=headers)
-        with asking.getresponse() as response:
+        with _answer(asking, is_sent=bool(sent)) as response:
             way.settimeout(stalled_s)
             yield response
+
+
+def _pieces(sent: bytes, until_s: float) -> Iterator[bytes]:
+    """Piece by piece: a socket's timeout is for a whole ``sendall()``, however much of it has got through."""
+    for at in range(0, len(sent), CHUNK_BYTES):
+        if time.monotonic() > until_s:
+            raise _Late
+        yield sent[at : at + CHUNK_BYTES]
+
+
+def _answer(asking: http.client.HTTPConnection, *, is_sent: bool) -> http.client.HTTPResponse:
+    """Raises ``_Late`` where all was sent, and the time for all of it went by without an answer."""
+    try:
+        return asking.getresponse()
+    except TimeoutError:
+        if is_sent:
+            raise _Late from None
+        raise

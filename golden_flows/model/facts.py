@@ -394,11 +394,15 @@ class ApplicationFacts:
     """None when we could not look inside."""
     payload_error: str = ""
     """Why the payload came in part only, or not at all."""
+    payload_late: bool = False
+    """Whether it was only slow: it was still coming when time was up."""
     sent_sha256: str = ""
     """Of ten MiB that were posted to the app."""
     sent_found_sha256: str | None = None
     """Of what came there, by the app's word; None when it did not answer."""
     sent_error: str = ""
+    sent_late: bool = False
+    """As ``payload_late``."""
     error: str = ""
 
 

@@ -103,6 +103,25 @@ def test_an_address_that_the_reboot_changed_is_a_finding_though_the_app_answers(
     assert found[0].actual == "192.168.100.21"
 
 
+def test_a_port_that_came_later_is_not_taken_for_the_first() -> None:
+    further = replace(port(0), port_id="later", mac="fa:16:3e:00:00:99", fixed_ip="192.168.100.77")
+    assert said("AP-4", with_power(ports=(further, port(0), port(1)))) == ()
+
+
+def test_an_app_that_was_silent_once_and_answers_later_proves_nothing() -> None:
+    facts = replace(healthy_facts(), power=replace(power(), app_before=False))
+    assert isinstance(said("AP-4", facts), NotObserved)
+
+
+@pytest.mark.parametrize("which", ["payload", "sent"])
+def test_a_body_that_was_only_slow_is_no_finding(which: str) -> None:
+    late = {f"{which}_late": True, f"{which}_error": "the body took longer than 120 s"}
+    facts = with_application(**late) if which == "payload" else with_application(**late, sent_found_sha256=None)
+    told = said("AP-3", facts)
+    assert isinstance(told, NotObserved)
+    assert "longer than 120 s" in told.reason
+
+
 def test_an_app_that_never_answered_cannot_be_back() -> None:
     facts = replace(with_application(status=None, nonce_found=None), power=replace(power(), app_before=False))
     assert isinstance(said("AP-4", facts), NotApplicable)

@@ -237,7 +237,8 @@ def test_a_jump_host_that_forwards_nothing_is_no_word_on_the_guest(
 ) -> None:
     with paramiko_jump(key_file, forwards=False) as way:
         assert probe_port("127.0.0.1", web, way.access) is None
-        assert "AllowTcpForwarding" in http_get(url_of("127.0.0.1", web, "hello"), way.access).error
+        with pytest.raises(WayInBroken, match="AllowTcpForwarding"):
+            http_get(url_of("127.0.0.1", web, "hello"), way.access)
         with pytest.raises(GuestError, match="forwards nothing"):
             GuestShell.open("127.0.0.1", web, key=generate_key(), access=way.access, deadline=soon())
     jump._clients.clear()

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from golden_flows.guests.jump import WayInBroken
 from golden_flows.guests.tcp import http_get, http_post, probe_port
 from selftests.golden_flows.guests.conftest import Socks
 
@@ -100,3 +101,13 @@ def test_a_body_that_is_taken_in_slowly_is_no_stall(slow_port: int) -> None:
     answer = http_post(f"http://127.0.0.1:{slow_port}/", body, timeout_s=30.0, stalled_s=0.5)
     assert (answer.status, answer.body, answer.error) == (200, b"late", "")
     assert time.monotonic() - began_s > 1.0
+
+
+def test_a_body_that_was_not_through_in_time_is_late_and_not_lost(slow_port: int) -> None:
+    answer = http_post(f"http://127.0.0.1:{slow_port}/", bytes(8 * 1024 * 1024), timeout_s=0.4, stalled_s=0.4)
+    assert (answer.status, answer.is_late) == (None, True)
+
+
+def test_a_way_in_that_is_broken_says_nothing_of_the_guest(web: int, closed_port: int) -> None:
+    with pytest.raises(WayInBroken):
+        http_get(f"http://127.0.0.1:{web}/hello", f"socks5h://127.0.0.1:{closed_port}")
