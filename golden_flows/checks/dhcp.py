@@ -30,7 +30,8 @@ def option_121_is_told_and_followed(facts: Facts) -> Said:
             continue
         lease = _lease(port, boot.report)
         if lease is None:
-            unseen += [f"the guest kept no lease of {_name(port)} (see N1-1)"] if port is boot.ports[0] else []
+            if port is boot.ports[0] or port.host_routes:
+                unseen.append(f"the guest kept no lease of {_name(port)} (see N1-1)")
             continue
         told += bool(lease.classless_routes or port.host_routes)
         findings += _untold(port, lease)

@@ -123,8 +123,10 @@ def vlans_are_made_on_their_nics(facts: Facts) -> Said:
             remedy = "name in vlan_link the id of a link of the same network_data.json, and in vlan_id a number"
             findings.append(Finding(subject, "on a link that is told", f"on {shorten(one.link, 60)!r}", remedy))
             continue
-        nic, parent = seen.find(one.mac), seen.find(one.parent_mac)
-        if nic is None or nic.vlan is None:
+        nic, parent = seen.find(one.mac, is_vlan=True) or seen.find(one.mac), seen.find(one.parent_mac)
+        if nic is not None and nic.is_vlan and nic.vlan is None:
+            return NotObserved(f"{subject}: {nic.name} is a VLAN, and the guest tells nobody of which number")
+        if nic is None or not nic.is_vlan:
             unmade.append(f"{subject}: {'no such interface' if nic is None else f'{nic.name} is none'}")
         elif (nic.vlan, nic.below) != (one.number, parent.name if parent else None):
             remedy = "look for an agent or a host that numbers VLANs or NICs by their order"

@@ -82,8 +82,8 @@ def nothing_of_the_nics_at_home_stays(facts: Facts) -> Said:
     Where only a file of the guest still names one, and nothing comes of it, that is the image's affair, and told.
     """
     at_home, seen = given(facts.source_boot), given(facts.network_seen)
-    if seen.unseen:
-        return NotObserved(seen.unseen)
+    if seen.unseen or (seen.home and seen.left_unseen):
+        return NotObserved(seen.unseen or seen.left_unseen)
     if not seen.home:
         nics = ", ".join(_name(port) for port in at_home.ports) or "none"
         return NotApplicable(f"the NICs at home had nothing that those abroad have not: {nics}")
@@ -119,11 +119,13 @@ def _told_mtu(port: PortFacts, report: GuestReport) -> list[Finding]:
 def _paths(port: PortFacts, seen: NetworkSeen) -> tuple[list[Finding], list[str]]:
     """What became of packets that nobody may fragment."""
     outcomes = {one.size_bytes: one.outcome for one in seen.pings}
+    # Without a gateway that answers pings nothing is learnt of sizes; with DHCP, option and NIC have been judged.
+    nothing = [] if port.dhcp else [f"nobody answers pings on {port.network}: no packet of its MTU was seen to pass"]
     if not outcomes:
-        return [], []  # no gateway is there to answer
+        return [], nothing
     small = outcomes[min(outcomes)]
     if small == SILENT:
-        return [], []  # a gateway that answers no ping says nothing of size either; option and NIC have been judged
+        return [], nothing
     if small != ANSWERED:
         return [], [f"no ping could be sent: {shorten(small, 120)}"]
     full, over = outcomes.get(port.mtu or 0), outcomes.get((port.mtu or 0) + 1)

@@ -14,7 +14,7 @@ from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.facts import BootFacts, PortFacts
 from golden_flows.model.guest import canonical_mac
 from golden_flows.model.network_data import bare_ip
-from golden_flows.model.network_seen import Leftover, NetworkSeen, NicInside, Ping, Renewal, Resolver
+from golden_flows.model.network_seen import NetworkSeen, NicInside, Ping, Renewal, Resolver, Trace
 
 PROBE_TIMEOUT_S = 40.0
 SMALL_BYTES = 84
@@ -82,7 +82,8 @@ def parse(told: Fields, sought: tuple[str, ...]) -> NetworkSeen:
         nameservers=told.texts("nameservers"),
         search=told.texts("search"),
         home=sought,
-        left=told.each("left", lambda one: Leftover(what=one.text("what"), where=one.text("where"))),
+        left=told.each("left", lambda one: Trace(what=one.text("what"), where=one.text("where"))),
+        left_unseen=told.text("left_unseen", ""),
     )
 
 
@@ -93,6 +94,7 @@ def _nic(one: Fields) -> NicInside:
         mac=mac,
         mtu=one.integer("mtu"),
         mtu6=one.integer("mtu6"),
+        is_vlan=bool(one.flag("is_vlan")),
         vlan=one.integer("vlan"),
         below=one.text_or_none("below"),
     )

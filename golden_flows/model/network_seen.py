@@ -19,8 +19,9 @@ class NicInside:
     mtu: int | None = None
     mtu6: int | None = None
     """What IPv6 makes of it, by the router's word; None without IPv6."""
+    is_vlan: bool = False
     vlan: int | None = None
-    """The number of a VLAN; None for any other interface."""
+    """The number of a VLAN; None where it is none, or the system tells root alone."""
     below: str | None = None
     """The interface that a VLAN is on."""
 
@@ -61,12 +62,12 @@ class Resolver:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leftover:
+class Trace:
     """A MAC or an address of another cloud's NIC, where it was found in the guest."""
 
     what: str
     where: str
-    """``eth0``, or a path."""
+    """``a NIC``, ``a route``, ``a rule``, or a path."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +88,12 @@ class NetworkSeen:
     """Domains in which the guest looks for a name."""
     home: tuple[str, ...] = ()
     """MACs and addresses at home, which were sought."""
-    left: tuple[Leftover, ...] = ()
+    left: tuple[Trace, ...] = ()
+    left_unseen: str = ""
+    """What kept us from looking for them."""
 
-    def find(self, mac: str) -> NicInside | None:
-        """The NIC with this MAC, or None."""
-        return next((one for one in self.nics if canonical_mac(one.mac) == canonical_mac(mac)), None)
+    def find(self, mac: str, *, is_vlan: bool = False) -> NicInside | None:
+        """The NIC with this MAC, or None. ``is_vlan``: the VLAN with it, which has its parent's MAC by default."""
+        return next(
+            (one for one in self.nics if canonical_mac(one.mac) == canonical_mac(mac) and one.is_vlan is is_vlan), None
+        )

@@ -38,6 +38,14 @@ CONFIGURATION = (
     "/etc/inittab",
     "/etc/rc.local",
 )
+#: What is asked for traces of another cloud: all tables, as an agent that routes by policy writes into its own.
+LOOKS = (
+    ("a NIC", ("ip", "addr", "show")),
+    ("a route", ("ip", "-4", "route", "show", "table", "all")),
+    ("a route", ("ip", "-6", "route", "show", "table", "all")),
+    ("a rule", ("ip", "-4", "rule", "show")),
+    ("a rule", ("ip", "-6", "rule", "show")),
+)
 FILES_MAX, FILE_BYTES_MAX = 200, 65536
 #: Of <linux/in.h>, which Python does not name.
 IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 10, 3
@@ -73,10 +81,14 @@ def nics() -> list[dict[str, Any]]:
 
 
 def vlan(name: str) -> dict[str, Any]:
-    """Number and NIC of a VLAN, as its driver tells them."""
+    """Whether it is a VLAN, by the kernel; number and NIC, by its driver, which may tell them to root alone."""
     told = text_of(f"/proc/net/vlan/{name}")
     number, below = re.search(r"\bVID: *(\d+)", told), re.search(r"(?m)^Device: *(\S+)", told)
-    return {"vlan": int(number.group(1)) if number else None, "below": below.group(1) if below else None}
+    return {
+        "is_vlan": re.search(r"(?m)^DEVTYPE=vlan$", text_of(f"{NET}/{name}/uevent")) is not None,
+        "vlan": int(number.group(1)) if number else None,
+        "below": below.group(1) if below else None,
+    }
 
 
 def checksum(data: bytes) -> int:
@@ -215,18 +227,20 @@ def resolv_conf() -> dict[str, Any]:
 
 
 def left(home: list[str]) -> list[dict[str, str]]:
-    """Where any of these MACs and addresses is still named: on NICs, in routes, in what configures them."""
+    """Where any of these MACs and addresses is still named: on NICs, in routes and rules, in what configures them.
+
+    Raises ``OSError`` where that cannot be asked.
+    """
     if not home:
         return []
     found = []
     patterns = [
         (one, re.compile(rf"(?<![0-9a-fA-F:.-]){re.escape(one)}(?![0-9a-fA-F:-]|\.[0-9])", re.I)) for one in home
     ]
-    for what, argv in (("a NIC", ["ip", "addr", "show"]), ("a route", ["ip", "route", "show"])):
-        try:
-            told = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        except OSError:
-            continue
+    for what, argv in LOOKS:
+        told = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        if told.returncode and "-6" not in argv:  # a system without IPv6 has none of it to forget
+            raise OSError(f"{' '.join(argv)}: exit code {told.returncode}")
         text = told.stdout.decode("utf-8", "replace")
         found += [{"what": one, "where": what} for one, pattern in patterns if pattern.search(text)]
     for path in configuration():
@@ -260,7 +274,11 @@ def look(asked: dict[str, Any]) -> dict[str, Any]:
         beside(lambda: seen.update(renewal=renew(own, asked["mac"], asked["dhcp_server"])))
     for server in asked.get("resolvers", []):
         beside(lambda server=server: seen["resolvers"].append(resolve(server, own, asked.get("questions", []))))
-    seen["nics"], seen["left"] = nics(), left(asked.get("home", []))
+    seen["nics"], seen["left"], seen["left_unseen"] = nics(), [], ""
+    try:
+        seen["left"] = left(asked.get("home", []))
+    except OSError as error:
+        seen["left_unseen"] = str(error)[:120]
     seen.update(resolv_conf())
     for one in waiting:
         one.join()

@@ -103,7 +103,7 @@ def with_vlan(*, link: str = "tap1", number: int = 42, **nic: Any) -> Facts:
     told = {**second, "type": "vlan", "vlan_id": 42, "vlan_link": link, "vlan_mac_address": mac}
     facts = facts_builder.with_report(network_data={**document, "links": [first, told]})
     seen = facts_builder.network_seen()
-    made = replace(seen.nics[1], **{"name": "eth0.42", "vlan": number, "below": "eth0", **nic})
+    made = replace(seen.nics[1], **{"name": "eth0.42", "is_vlan": True, "vlan": number, "below": "eth0", **nic})
     return replace(facts, network_seen=replace(seen, nics=(seen.nics[0], made)))
 
 

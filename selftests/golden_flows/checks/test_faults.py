@@ -17,8 +17,7 @@ from golden_flows.model.facts import Facts, Leftover, PasswordChange, PowerFacts
 from golden_flows.model.files import Answer
 from golden_flows.model.guest import Channel, Consoles, Getty, UserDataRun
 from golden_flows.model.metadata_seen import MetadataChange
-from golden_flows.model.network_seen import Leftover as Trace
-from golden_flows.model.network_seen import Renewal, Resolver
+from golden_flows.model.network_seen import Renewal, Resolver, Trace
 from golden_flows.model.second_instance import MachineIdentity, Neighbour
 from selftests.golden_flows.checks.account_facts import (
     LAUNCHED,

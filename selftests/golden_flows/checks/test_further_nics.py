@@ -171,7 +171,23 @@ def test_a_vlan_on_the_wrong_link_or_of_another_number_is_a_finding(changes: dic
     assert failing(with_vlan(**changes)) == {"N2-9"}
 
 
-@pytest.mark.parametrize("changes", [{"vlan": None, "below": None}, {"mac": "fa:16:3e:00:00:77"}], ids=["NIC", "none"])
+def test_a_vlan_with_its_parent_s_mac_is_told_from_it() -> None:
+    facts = with_vlan()
+    seen = facts.network_seen
+    assert seen is not None
+    parent = replace(seen.nics[0], mac=seen.nics[1].mac, name="eth9")
+    assert said("N2-9", replace(facts, network_seen=replace(seen, nics=(seen.nics[0], parent, seen.nics[1])))) == ()
+
+
+def test_a_vlan_whose_number_nobody_tells_is_not_judged() -> None:
+    assert isinstance(said("N2-9", with_vlan(vlan=None, below=None)), NotObserved)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"is_vlan": False, "vlan": None, "below": None}, {"mac": "fa:16:3e:00:00:77"}],
+    ids=["NIC", "none"],
+)
 def test_an_agent_that_makes_no_vlan_is_the_image_s_affair(changes: dict[str, Any]) -> None:
     assert isinstance(said("N2-9", with_vlan(**changes)), NotApplicable)
 

@@ -7,7 +7,7 @@ import pytest
 from golden_flows.flows.network_inside import question, traces
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import NotApplicable, NotObserved
-from golden_flows.model.network_seen import Leftover, NetworkSeen, NicInside, Ping, Resolver
+from golden_flows.model.network_seen import NetworkSeen, NicInside, Ping, Resolver, Trace
 from selftests.golden_flows.checks.facts_builder import (
     IP_HOME,
     MAC1,
@@ -128,11 +128,11 @@ def test_what_kept_us_from_looking_earns_no_pass(check_id: str) -> None:
 
 @pytest.mark.parametrize("where", ["a NIC", "a route"])
 def test_an_address_of_home_in_use_is_a_finding(where: str) -> None:
-    assert failing(with_network_seen(left=(Leftover(what=IP_HOME, where=where),))) == {"N2-13"}
+    assert failing(with_network_seen(left=(Trace(what=IP_HOME, where=where),))) == {"N2-13"}
 
 
 def test_a_file_that_nothing_heeds_is_told() -> None:
-    found = said("N2-13", with_network_seen(left=(Leftover(what=MAC_HOME, where="/etc/network/interfaces"),)))
+    found = said("N2-13", with_network_seen(left=(Trace(what=MAC_HOME, where="/etc/network/interfaces"),)))
     assert isinstance(found, NotApplicable)
     assert "/etc/network/interfaces" in found.proof
 
@@ -161,3 +161,17 @@ def test_the_probe_sends_no_packets_of_ipv4_where_there_is_none() -> None:
 def test_a_wrong_lease_is_not_asked_of_the_wrong_server() -> None:
     unknown = with_lease(server_id=None).boot or boot()
     assert question(unknown, ())["dhcp_server"] == ""
+
+
+@pytest.mark.parametrize("answers", [(), pings("silent", "silent", "too-long")], ids=["no gateway", "silent gateway"])
+def test_without_dhcp_and_without_an_answer_no_mtu_was_seen(answers: tuple[Ping, ...]) -> None:
+    facts = with_network_seen(pings=answers)
+    boot = facts.boot
+    assert boot is not None
+    static = (replace(boot.ports[0], dhcp=False), *boot.ports[1:])
+    assert isinstance(said("N1-2", replace(facts, boot=replace(boot, ports=static))), NotObserved)
+
+
+def test_traces_that_could_not_be_looked_for_are_not_gone() -> None:
+    seen = with_network_seen(home=("10.10.0.5",), left_unseen="ip -4 rule show: exit code 1")
+    assert isinstance(said("N2-13", seen), NotObserved)
