@@ -69,22 +69,30 @@ def lease_is_renewed_and_keeps_its_address(facts: Facts) -> Said:
 
 @check("N1-9", needs=("boot",))
 def time_servers_and_search_domains_are_told(facts: Facts) -> Said:
-    """Options 42 and 119 of the first NIC's lease are what the cloud claims."""
-    boot = given(facts.boot)
-    ntp, search = facts.dst.ntp_servers, facts.dst.search_domains
-    if not ntp and not search:
+    """Options 42 and 119 are what the cloud claims, by the first NIC's lease.
+
+    A client may never have asked for them (systemd-networkd does not for 119, as it comes): then the answer to our own
+    probe, which does, is judged.
+    """
+    boot, seen = given(facts.boot), facts.network_seen
+    claims = (
+        ("time servers (option 42)", facts.dst.ntp_servers),
+        ("search domains (option 119)", facts.dst.search_domains),
+    )
+    if not any(claimed for _, claimed in claims):
         return NotApplicable(f"{facts.dst.cloud} claims neither ntp_servers nor search_domains")
     if boot.report is None or not boot.ports:
         return SILENT_GUEST
     lease = _lease(boot.ports[0], boot.report)
     if lease is None:
         return NotObserved(f"the guest kept no lease of {_name(boot.ports[0])} (see N1-1)")
+    asked = seen.renewal if seen is not None and seen.renewal is not None and seen.renewal.answer == ACK else None
+    answers = (lease.ntp, asked.ntp if asked else ()), (lease.search, asked.search if asked else ())
     remedy = "set the option on the DHCP server (neutron: extra_dhcp_opts, dnsmasq_config_file), or do not claim it"
-    rows = (("time servers (option 42)", ntp, lease.ntp), ("search domains (option 119)", search, lease.search))
     return tuple(
-        Finding(f"DHCP {what} of {_name(boot.ports[0])}", _listed(claimed), _listed(got), remedy)
-        for what, claimed, got in rows
-        if claimed and tuple(one.rstrip(".") for one in got) != claimed
+        Finding(f"DHCP {what} of {_name(boot.ports[0])}", _listed(claimed), _listed(kept or told), remedy)
+        for (what, claimed), (kept, told) in zip(claims, answers, strict=True)
+        if claimed and tuple(one.rstrip(".") for one in kept or told) != claimed
     )
 
 

@@ -109,6 +109,8 @@ def _renewal(one: Fields) -> Renewal:
         answer=one.text("answer", ""),
         ip=one.text("ip", ""),
         lease_s=one.integer("lease_s"),
+        ntp=one.texts("ntp"),
+        search=one.texts("search"),
         error=one.text("error", ""),
     )
 

@@ -47,6 +47,10 @@ class Renewal:
     """``ack``, ``nak``; empty for silence."""
     ip: str = ""
     lease_s: int | None = None
+    ntp: tuple[str, ...] = ()
+    """Option 42, which was asked for."""
+    search: tuple[str, ...] = ()
+    """Option 119, which was asked for."""
     error: str = ""
     """Why nothing could be asked."""
 

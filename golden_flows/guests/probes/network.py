@@ -50,6 +50,8 @@ FILES_MAX, FILE_BYTES_MAX = 200, 65536
 #: Of <linux/in.h>, which Python does not name.
 IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 10, 3
 COOKIE = b"\x63\x82\x53\x63"
+#: Options asked for: netmask, router, DNS, NTP, lease time, server, search domains.
+WANTED = (1, 3, 6, 42, 51, 54, 119)
 RCODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED")
 
 
@@ -136,7 +138,7 @@ def renew(ip: str, mac: str, server: str) -> dict[str, Any]:
     """DHCPREQUEST as in the state RENEWING, sent raw: the guest's own client may hold the port."""
     xid = os.urandom(4)
     address = bytes.fromhex(mac.replace(":", ""))
-    options = b"\x35\x01\x03" + b"\x37\x05\x01\x03\x06\x33\x36" + b"\xff"
+    options = b"\x35\x01\x03" + bytes((55, len(WANTED), *WANTED)) + b"\xff"
     request = (
         struct.pack("!BBBB4sHH4s12x16s192x", 1, 1, 6, 0, xid, 0, 0, socket.inet_aton(ip), address) + COOKIE + options
     )
@@ -162,10 +164,37 @@ def renew(ip: str, mac: str, server: str) -> dict[str, Any]:
                         told["ip"] = socket.inet_ntoa(reply[16:20])
                         if len(found.get(51, b"")) == 4:
                             told["lease_s"] = struct.unpack("!I", found[51])[0]
+                        if told["answer"] == "ack":
+                            ntp = found.get(42, b"")
+                            told["ntp"] = [socket.inet_ntoa(ntp[at : at + 4]) for at in range(0, len(ntp) - 3, 4)]
+                            told["search"] = domains(found.get(119, b""))
                         return told
     except OSError as error:
         told["error"] = str(error)[:120]
     return told
+
+
+def domains(data: bytes) -> list[str]:
+    """Option 119: names as in DNS messages, with pointers into the option itself (RFC 3397)."""
+    found, at = [], 0
+    while at < len(data):
+        labels, at = name_at(data, at)
+        found.append(".".join(labels))
+    return found
+
+
+def name_at(data: bytes, at: int, hops: int = 0) -> tuple[list[str], int]:
+    """Its labels, as far as they can be read, and where the next name begins."""
+    labels: list[str] = []
+    while at < len(data) and data[at]:
+        if data[at] >= 0xC0:
+            if hops > 8 or at + 1 >= len(data):
+                return labels, len(data)
+            behind = name_at(data, ((data[at] & 0x3F) << 8) + data[at + 1], hops + 1)[0]
+            return labels + behind, at + 2
+        labels.append(data[at + 1 : at + 1 + data[at]].decode("ascii", "replace"))
+        at += 1 + data[at]
+    return labels, at + 1
 
 
 def options_of(data: bytes) -> dict[int, bytes]:

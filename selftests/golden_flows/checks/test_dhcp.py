@@ -101,6 +101,16 @@ def test_options_that_differ_from_what_is_claimed_are_a_finding(lease: dict[str,
     assert failing(with_lease(**lease)) == {"N1-9"}
 
 
+def test_what_a_client_never_asked_for_is_judged_by_what_our_probe_was_told() -> None:
+    facts = with_lease(ntp=(), search=())
+    seen = facts.network_seen
+    assert seen is not None
+    told = Renewal(answer="ack", ip="192.168.100.20", ntp=facts.dst.ntp_servers, search=facts.dst.search_domains)
+    assert said("N1-9", replace(facts, network_seen=replace(seen, renewal=told))) == ()
+    lost = replace(told, search=())
+    assert failing(replace(facts, network_seen=replace(seen, renewal=lost))) == {"N1-9"}
+
+
 def test_a_domain_may_end_in_its_dot() -> None:
     assert said("N1-9", with_lease(search=("anne.example.",))) == ()
 

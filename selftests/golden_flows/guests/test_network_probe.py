@@ -14,6 +14,7 @@ import pytest
 from golden_flows.agents.fields import Fields
 from golden_flows.errors import GuestError
 from golden_flows.flows.network_inside import parse
+from golden_flows.guests.probes import network
 
 LOOPBACK_MTU = 65_536
 raw_sockets = pytest.mark.skipif(os.geteuid() != 0, reason="raw sockets are root's, in a guest as well")
@@ -74,3 +75,18 @@ def test_a_name_server_that_nobody_answers_at_is_told_so() -> None:
 def test_an_answer_of_another_form_is_refused(answer: dict[str, object]) -> None:
     with pytest.raises(GuestError, match="network"):
         parse(Fields(answer, "network"), ())
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        (b"\4anne\7example\0", ["anne.example"]),
+        (b"\4anne\7example\0\1b\xc0\5", ["anne.example", "b.example"]),
+        (b"\xc0\0", [""]),
+        (b"\xc0", [""]),
+        (b"\4an", ["an"]),
+    ],
+    ids=["one", "pointer", "loop", "cut pointer", "cut label"],
+)
+def test_search_domains_are_read_however_they_are_packed(data: bytes, names: list[str]) -> None:
+    assert network.domains(data) == names
