@@ -6,6 +6,7 @@ from golden_flows.errors import shorten
 from golden_flows.model.check import check, given, unseen_inside, verdict
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said, WithShim
+from golden_flows.model.guest import MACHINE_IDS
 from golden_flows.model.return_trip import Machine, ReturnTripFacts
 
 
@@ -18,6 +19,9 @@ def workload_comes_home_and_runs(facts: Facts) -> Said:
     if seen.damage:
         remedy = "see EX-1 to EX-3 in the cell of the opposite direction: they say what is wrong with its exports"
         return (Finding(f"export of Anne's instance from {away}", "a whole RAW disk", seen.damage, remedy),)
+    if seen.image_status is None and seen.image_message:
+        remedy = "see the refusal: policy, quota, or what the image is said to be"
+        return (Finding(f"image brought back to {home}", "taken in", shorten(seen.image_message, 200), remedy),)
     if seen.image_status is None:
         return NotObserved(f"the instance was not brought back: {_why(seen)}")
     if seen.image_status != "active":
@@ -63,7 +67,7 @@ def data_of_home_and_of_abroad_is_there(facts: Facts) -> Said:
     return verdict(findings, [] if home.file_systems else ["the guest at home told of no file system"])
 
 
-@check("RT-3", needs=("return_trip",))
+@check("RT-3", needs=("boot", "return_trip"))
 def home_takes_it_for_a_new_machine(facts: Facts) -> Said:
     """Host key and machine-id are new, its own user data ran once, and the key of the instance abroad is locked out."""
     seen = given(facts.return_trip)
@@ -73,12 +77,17 @@ def home_takes_it_for_a_new_machine(facts: Facts) -> Said:
     remedy = "serve a uuid of its own to every server, and let agents make these anew for a new instance"
     findings: list[Finding] = []
     unseen: list[str] = []
+    cannot, kept = given(facts.boot).agent_cannot.get(MACHINE_IDS, ""), False
     for before, where in ((home, "at home before"), (abroad, "abroad")):
         for what, old, new in (
             ("SSH host key", before.identity.host_key, machine.identity.host_key),
             ("machine-id", before.identity.machine_id, machine.identity.machine_id),
         ):
-            if old and old == new:
+            if old and not new:
+                unseen.append(f"the {what} at home again could not be read")
+            elif old and old == new and what == "machine-id" and cannot:
+                kept = True
+            elif old and old == new:
                 findings.append(Finding(f"{what} at home again", f"another than {where}", shorten(old, 60), remedy))
     if facts.src.carries_user_data and seen.run_count not in (None, 1):
         subject = "user data of the launch at home again"
@@ -88,6 +97,8 @@ def home_takes_it_for_a_new_machine(facts: Facts) -> Said:
         findings.append(Finding("the key of the instance abroad", "refused at home", "accepted", remedy))
     if seen.abroad_key_accepted is None and "key" in facts.dst.auth:
         unseen.append("whether the key of the instance abroad logs in at home could not be found out")
+    if kept and not findings and not unseen:
+        return NotApplicable(f"it has another SSH host key, and the machine-id that it had: {cannot}")
     return verdict(findings, unseen)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from golden_flows.clouds import mover
 from golden_flows.clouds.mover import Spooled
-from golden_flows.errors import GuestError, InteropError, Unsupported
+from golden_flows.errors import GuestError, InteropError, RecordError, Unsupported
 from golden_flows.flows import files, home, machine, ways_in
 from golden_flows.flows.home import SourceImage
 from golden_flows.flows.instance import Instance
@@ -20,7 +20,7 @@ from golden_flows.flows.twin import later_boot
 from golden_flows.guests.ssh import generate_key
 from golden_flows.model.cloud import travelling
 from golden_flows.model.guest import GuestReport
-from golden_flows.model.return_trip import Machine, ReturnTripFacts
+from golden_flows.model.return_trip import ReturnTripFacts
 from golden_flows.shims import export as shims
 from golden_flows.waiting import Deadline
 
@@ -39,28 +39,32 @@ class Abroad:
 
 def bring_back(at: Setting, abroad: Abroad, record: Record) -> ReturnTripFacts:
     """The whole of it. What goes wrong on our side is in ``error``; nothing is raised."""
-    facts = ReturnTripFacts(home=abroad.source.machine)
+    facts = _write(abroad, ReturnTripFacts(home=abroad.source.machine))
     try:
-        facts = replace(facts, abroad=_write(abroad))
         record.say(f"snapshot of Anne's instance on {at.dst.name}, to bring it back")
         try:
             image_id = at.dst.snapshot(abroad.guest.server_id, "anne-back-export", Deadline.after(TRANSFER_TIMEOUT_S))
         except Unsupported as refused:
             return replace(facts, no_snapshot=refused.what)
         return _carry(at, abroad, image_id, record, facts)
+    except RecordError:
+        raise
     except InteropError as trouble:
         return replace(facts, error=str(trouble))
 
 
-def _write(abroad: Abroad) -> Machine | None:
-    """Something of Anne's that only the disk abroad has; None where nobody can log in."""
+def _write(abroad: Abroad, facts: ReturnTripFacts) -> ReturnTripFacts:
+    """Something of Anne's that only the disk abroad has, where somebody can log in. The trip does not depend on it."""
     if not abroad.guest.login.asked:
-        return None
-    with abroad.guest.shell(abroad.report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
-        done = shell.run(f"head -c {ABROAD_BYTES} /dev/urandom > {ABROAD_PATH} && sync", timeout_s=60.0)
-        if done.exit_code:
-            raise GuestError(f"{ABROAD_PATH} could not be written abroad: exit code {done.exit_code}")
-        return machine.look(shell, PAYLOAD_PATH, ABROAD_PATH)
+        return facts
+    try:
+        with abroad.guest.shell(abroad.report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
+            done = shell.run(f"head -c {ABROAD_BYTES} /dev/urandom > {ABROAD_PATH} && sync", timeout_s=60.0)
+            if done.exit_code:
+                raise GuestError(f"{ABROAD_PATH} could not be written abroad: exit code {done.exit_code}")
+            return replace(facts, abroad=machine.look(shell, PAYLOAD_PATH, ABROAD_PATH))
+    except GuestError as trouble:
+        return replace(facts, error=str(trouble))
 
 
 def _carry(at: Setting, abroad: Abroad, image_id: str, record: Record, facts: ReturnTripFacts) -> ReturnTripFacts:
@@ -110,8 +114,11 @@ def _boot(at: Setting, abroad: Abroad, image_id: str, record: Record, facts: Ret
     if boot.report is None or not guest.login.asked:
         return facts
     ran = boot.report.user_data.run_count if guest.agent.KEEPS_RECORD else None
-    with guest.shell(boot.report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
-        facts = replace(facts, run_count=ran, machine=machine.look(shell, PAYLOAD_PATH, ABROAD_PATH))
+    try:
+        with guest.shell(boot.report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
+            facts = replace(facts, run_count=ran, machine=machine.look(shell, PAYLOAD_PATH, ABROAD_PATH))
+    except GuestError as trouble:  # it came home and runs; what is on it is another question
+        return replace(facts, error=str(trouble))
     if key := abroad.guest.login.key:
         with contextlib.suppress(InteropError):
             attempt = ways_in.log_in(guest, "abroad-key", key=key)

@@ -50,6 +50,8 @@ class ReturnTripFacts:
         """Why a cloud let it come no further; empty where it came home, or we do not know."""
         if self.damage:
             return self.damage
+        if self.image_status is None and self.image_message:
+            return f"the image was not taken in at home: {self.image_message}"
         if self.image_status not in (None, "active"):
             return f"the image at home ended as {self.image_status!r}: {self.image_message or 'no reason given'}"
         if self.back is not None and self.back.report is None:

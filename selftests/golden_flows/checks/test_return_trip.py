@@ -11,6 +11,7 @@ from golden_flows.flows.return_trip import ABROAD_PATH
 from golden_flows.flows.story import PAYLOAD_PATH
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import NotApplicable, NotObserved, WithShim
+from golden_flows.model.guest import MACHINE_IDS
 from golden_flows.model.return_trip import ReturnTripFacts
 from golden_flows.model.second_instance import MachineIdentity
 from selftests.golden_flows.checks.facts_builder import healthy_facts, said
@@ -50,6 +51,32 @@ def test_a_workload_that_came_home_whole_passes(check_id: str) -> None:
 )
 def test_what_does_not_come_home_and_run_is_found(seen: ReturnTripFacts, told: str) -> None:
     assert actual("RT-1", seen) == [told]
+
+
+def test_a_refusal_at_home_is_found_with_its_reason() -> None:
+    refused = replace(lost(), image_status=None, image_message="HTTP 413: quota")
+    assert actual("RT-1", refused) == ["HTTP 413: quota"]
+    assert "HTTP 413: quota" in refused.stopped
+
+
+def test_a_machine_id_that_the_agent_cannot_make_anew_is_not_the_cloud_s() -> None:
+    trip = return_trip()
+    assert trip.home is not None
+    assert trip.machine is not None
+    same = replace(trip.machine.identity, machine_id=trip.home.identity.machine_id)
+    facts = cell(with_machine(identity=same))
+    boot = facts.boot
+    assert boot is not None
+    assert isinstance(said("RT-3", facts), tuple)
+    stock = replace(facts, boot=replace(boot, agent_cannot={MACHINE_IDS: "it keeps a copy's"}))
+    assert isinstance(said("RT-3", stock), NotApplicable)
+
+
+def test_an_identity_that_nobody_could_read_is_not_a_new_one() -> None:
+    trip = return_trip()
+    assert trip.machine is not None
+    unread = with_machine(identity=replace(trip.machine.identity, machine_id=""))
+    assert isinstance(said("RT-3", cell(unread)), NotObserved)
 
 
 def test_an_export_that_a_shim_made_raw_is_named() -> None:
