@@ -19,7 +19,7 @@ def guest_is_told_by_a_channel_that_it_reads(facts: Facts) -> Said:
     if report is None:
         return SILENT_GUEST
     if seen.unseen:
-        return NotObserved(f"the shim {seen.shim} could not be asked: {seen.unseen}")
+        return NotObserved(seen.unsure)
     told_by = [one.name for one in report.channels if one.present]
     if told_by and seen.serves:
         return WithShim(seen.shim, f"{_reads(seen)}, {_has(facts)}; the shim served {seen.serves} in the guest")
@@ -27,6 +27,8 @@ def guest_is_told_by_a_channel_that_it_reads(facts: Facts) -> Said:
         return ()
     if not report.channels:
         return NotObserved("the guest did not say which channels it looked for")
+    if seen.unsure:
+        return NotObserved(seen.unsure)
     reasons = "; ".join(f"{one.name}: {shorten(one.reason, 80)}" for one in report.channels if one.reason)
     found = f"none: {_has(facts)}" + (f" ({reasons})" if reasons else "")
     if seen.shim:

@@ -67,6 +67,8 @@ def _no_drive(facts: Facts, report: GuestReport) -> Said:
         return NotApplicable(f"no config drive was asked for, and none is there: {facts.dst.cloud} claims {claimed}")
     if channel is None or channel.present:
         return NotObserved("the guest did not describe its config drive")
+    if facts.agent_channels.unsure:
+        return NotObserved(facts.agent_channels.unsure)
     remedy = "see whether the server was given one (API: config_drive), and whether the guest has drivers for its bus"
     return (
         Finding("config drive", f"a disk or disc labelled {LABEL}", shorten(channel.reason, 120) or "none", remedy),

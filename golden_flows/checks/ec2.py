@@ -6,7 +6,7 @@ from golden_flows.errors import shorten
 from golden_flows.model.check import SILENT_GUEST, check, given, verdict
 from golden_flows.model.ec2 import CHANNEL, FIRST_KEY, INSTANCE_ID, INSTANCE_ID_FORM, KEY_LISTING_FORM, KEYS
 from golden_flows.model.facts import Facts
-from golden_flows.model.finding import Finding, NotApplicable, Said
+from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 
 
 @check("MD-11", needs=("boot",))
@@ -26,6 +26,8 @@ def ec2_tells_an_instance_id_and_the_key(facts: Facts) -> Said:
         return NotApplicable(f"no EC2 tree: {facts.dst.cloud} claims {claimed}; seen: {seen}")
     if proof := facts.agent_channels.unread(CHANNEL):
         return NotApplicable(proof)
+    if reason := facts.agent_channels.hidden(report.channels):
+        return NotObserved(reason)
     findings: list[Finding] = []
     unseen: list[str] = []
     instance_id = report.identity.ec2_instance_id

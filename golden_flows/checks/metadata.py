@@ -32,6 +32,8 @@ def listings_name_the_versions(facts: Facts) -> Said:
     report = given(facts.boot).report
     if report is None:
         return SILENT_GUEST
+    if reason := facts.agent_channels.hidden(report.channels):
+        return NotObserved(reason)
     wanted = [("/openstack", OPENSTACK_VERSIONS, OPENSTACK), ("/", EC2_VERSIONS, EC2)]
     wanted = [one for one in wanted if _expected(one[2], facts, report)]
     if not wanted:
@@ -56,6 +58,8 @@ def metadata_answers_as_nova_does(facts: Facts) -> Said:
     report = given(facts.boot).report
     if report is None:
         return SILENT_GUEST
+    if reason := facts.agent_channels.hidden(report.channels):
+        return NotObserved(reason)
     rules: tuple[Rule, ...] = OPENSTACK_RULES if _expected(OPENSTACK, facts, report) else ()
     rules += EC2_RULES if _expected(EC2, facts, report) else ()
     if not rules:
@@ -114,6 +118,8 @@ def channels_agree(facts: Facts) -> Said:
     report = given(facts.boot).report
     if report is None:
         return SILENT_GUEST
+    if reason := facts.agent_channels.hidden(report.channels):
+        return NotObserved(reason)
     present = [one for one in report.channels if _is_present(one, facts.dst, report)]
     names = ", ".join(one.name for one in present) or "none"
     missing = [name for name in facts.dst.channels if name not in {one.name for one in present}]

@@ -325,7 +325,7 @@ class Anne:
                 metadata_seen = metadata_inside.look(
                     *(shell, guest.cloud, self._booted(), self._record, METADATA),
                     owned=owned,
-                    behind=channels.shim if channels.serves else "",
+                    behind=channels.shim if channels.serves or channels.unseen else "",
                 )
                 network_seen = self._try_network(shell)
         self.facts = replace(

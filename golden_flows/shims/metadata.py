@@ -18,7 +18,7 @@ from importlib import resources
 from golden_flows.agents import reference
 from golden_flows.errors import GuestError, shorten
 from golden_flows.guests.ssh import GuestShell
-from golden_flows.model.agent_channels import PUSHED, AgentChannels
+from golden_flows.model.agent_channels import DID_NOT_RUN, PUSHED, SHIMS_TELL_BY, AgentChannels
 from golden_flows.model.guest import GuestReport
 from golden_flows.shims.in_guest.pushed import KEY_PATH
 
@@ -77,10 +77,10 @@ class MetadataShim:
 
 
 SHIMS = (
-    MetadataShim("config-drive-to-metadata", "config_drive", "config-drive", "openstack-http"),
-    MetadataShim("ec2-to-openstack", "ec2", "ec2-http", "openstack-http"),
+    MetadataShim("config-drive-to-metadata", "config_drive", "config-drive", SHIMS_TELL_BY),
+    MetadataShim("ec2-to-openstack", "ec2", "ec2-http", SHIMS_TELL_BY),
 )
-OF_NOTHING = MetadataShim(PUSHED, "pushed", PUSHED, "openstack-http")
+OF_NOTHING = MetadataShim(PUSHED, "pushed", PUSHED, SHIMS_TELL_BY)
 """For a cloud without any channel."""
 
 
@@ -159,7 +159,7 @@ def told_through(
     """``note``: what the shim left, hostile like all that comes out of a guest. Raises ``GuestError``."""
     facts = replace(known, shim=shim.name, through=shim.of)
     if note is None:
-        return replace(facts, trouble="it left no word: it did not run"), report
+        return replace(facts, trouble=DID_NOT_RUN[0]), report
     try:
         document = json.loads(note)
     except (ValueError, RecursionError) as error:
@@ -168,7 +168,7 @@ def told_through(
         raise GuestError(f"{NOTE_PATH} in the guest is not a JSON object")
     seen = reference.parse_status(document)
     if seen.boot_id != report.boot_id:
-        return replace(facts, trouble="it did not run in this boot"), report
+        return replace(facts, trouble=DID_NOT_RUN[1]), report
     told = shorten("; ".join(seen.reasons), 200)
     if seen.verdict != "ok":
         reason = f"{shim.name} stepped aside: {told}"

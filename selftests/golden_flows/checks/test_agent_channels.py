@@ -6,18 +6,28 @@ from dataclasses import replace
 
 import pytest
 
-from golden_flows.model.agent_channels import AgentChannels
+from golden_flows.model.agent_channels import DID_NOT_RUN, PUSHED, AgentChannels
+from golden_flows.model.check import given
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, WithShim
-from golden_flows.model.guest import Channel
+from golden_flows.model.guest import Channel, GuestReport
 from selftests.golden_flows.checks.facts_builder import healthy_facts, said, with_report
 
 READS = AgentChannels(reads=("openstack-http",))
+UNTOLD = (
+    Channel(name="config-drive", present=False, reason="this image's agent does not read it"),
+    Channel(name="openstack-http", present=False, reason="no answer"),
+)
 
 
 def facts(channels: AgentChannels, *seen: Channel) -> Facts:
     told = with_report(channels=seen)
     return replace(told, dst=replace(told.dst, channels=("config-drive",)), agent_channels=channels)
+
+
+def driveless(cell: Facts) -> GuestReport:
+    report = given(given(cell.boot).report)
+    return replace(report, config_drive=None)
 
 
 def finding(cell: Facts) -> Finding:
@@ -56,6 +66,37 @@ def test_a_shim_that_could_not_be_asked_leaves_us_without_an_answer() -> None:
     unseen = replace(READS, shim="ec2-to-openstack", unseen="no SSH session")
     found = said("MD-16", facts(unseen, Channel(name="openstack-http", present=True, used=True)))
     assert isinstance(found, NotObserved)
+
+
+@pytest.mark.parametrize("trouble", DID_NOT_RUN)
+def test_a_shim_of_ours_that_did_not_run_is_not_the_cloud_s_fault(trouble: str) -> None:
+    cell = facts(replace(READS, shim="config-drive-to-metadata", through="config-drive", trouble=trouble), *UNTOLD)
+    for check_id in ("MD-16", "MD-9"):
+        found = said(check_id, replace(cell, boot=replace(given(cell.boot), report=driveless(cell))))
+        assert found == NotObserved(f"the shim config-drive-to-metadata: {trouble}")
+
+
+def test_a_shim_that_found_no_drive_says_so_of_the_cloud() -> None:
+    aside = replace(
+        READS, shim="config-drive-to-metadata", through="config-drive", trouble="it stepped aside: no drive"
+    )
+    cell = facts(aside, *UNTOLD)
+    for check_id in ("MD-16", "MD-9"):
+        found = said(check_id, replace(cell, boot=replace(given(cell.boot), report=driveless(cell))))
+        assert isinstance(found, tuple)
+        assert found
+
+
+@pytest.mark.parametrize("through", ["config-drive", "ec2-http", PUSHED])
+@pytest.mark.parametrize("check_id", ["MD-1", "MD-2", "MD-9", "MD-10", "MD-11", "MD-16"])
+def test_a_cloud_is_not_judged_by_a_shim_that_could_not_be_asked(check_id: str, through: str) -> None:
+    """Whoever answered the agent, nobody knows that it was the cloud."""
+    unseen = replace(READS, shim="ours", through=through, unseen="no SSH session")
+    cell = facts(unseen, *UNTOLD[:1], Channel(name="openstack-http", present=True, used=True))
+    cell = replace(cell, dst=replace(cell.dst, channels=(through,)))
+    found = said(check_id, replace(cell, boot=replace(given(cell.boot), report=driveless(cell))))
+    own = {"MD-9": "config-drive", "MD-11": "ec2-http"}.get(check_id, through)
+    assert isinstance(found, NotObserved if own == through else NotApplicable)
 
 
 @pytest.mark.parametrize("check_id", ["MD-9", "AU-8", "MD-11", "MD-10", "MD-1", "MD-2"])
