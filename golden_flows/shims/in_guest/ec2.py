@@ -72,7 +72,10 @@ class Asker:
         length = headers.get("content-length", "")
         if length.isdigit() and len(body) < int(length):
             raise ValueError(f"answer is cut short: {len(body)} of {length} bytes")
-        return int(status_line.split()[1:2][0]), headers.get("content-type", ""), body
+        words = status_line.split()
+        if len(words) < 2:
+            raise ValueError(f"no status line: {status_line[:40]!r}")
+        return int(words[1]), headers.get("content-type", ""), body
 
 
 def look() -> Found | None:

@@ -27,20 +27,21 @@ NOTE = "/var/lib/golden-flows/metadata-shim.json"
 
 
 def main(source: str) -> None:
-    """Never returns while it serves."""
-    address.take()
-    server = Server(address.HOST, address.PORT, uid_of)
-    found, reason = search(look_of(source), PATIENCE_S[source])
-    if found is None:
+    """Never returns while it serves. However it ends, nothing of it stands in front of a cloud's own service."""
+    try:
+        address.take()
+        server = Server(address.HOST, address.PORT, uid_of)
+        found, reason = search(look_of(source), PATIENCE_S[source])
+        if found is not None:
+            note({"verdict": "ok", "reasons": [found.told], **found.seen})
+            server.serve(found.tree)
+            print(f"metadata-shim: {source}: serves {found.told} at {address.HOST}", flush=True)
+            threading.Event().wait()
         server.close()
+    finally:
         address.give_back()
-        note({"verdict": "skipped", "reasons": [reason]})
-        print(f"metadata-shim: {source}: stepped aside: {reason}", flush=True)
-        return
-    note({"verdict": "ok", "reasons": [found.told], **found.seen})
-    server.serve(found.tree)
-    print(f"metadata-shim: {source}: serves {found.told} at {address.HOST}", flush=True)
-    threading.Event().wait()
+    note({"verdict": "skipped", "reasons": [reason]})
+    print(f"metadata-shim: {source}: stepped aside: {reason}", flush=True)
 
 
 def look_of(source: str) -> Callable[[], Found | None]:
@@ -62,14 +63,18 @@ def search(look: Callable[[], Found | None], patience_s: float) -> tuple[Found |
     """What was found in time, else why not."""
     deadline, pause = time.monotonic() + patience_s, threading.Event()
     while True:
+        found: Found | None = None
+        trouble = ""
         try:
             found = look()
         except NotNeeded as reason:
             return None, str(reason)
+        except OSError as error:  # a drive that goes away while it is read; the next look may go well
+            trouble = f" ({error})"
         if found is not None:
             return found, ""
         if time.monotonic() >= deadline:
-            return None, f"nothing to read for {patience_s:.0f} s"
+            return None, f"nothing to read for {patience_s:.0f} s{trouble}"
         pause.wait(LOOK_S)
 
 

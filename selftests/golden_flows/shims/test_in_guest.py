@@ -6,14 +6,14 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from metadata_shims import config_drive as writer
 from metadata_shims.config_drive import Form
 
-from golden_flows.shims.in_guest import config_drive, ec2, main, server
+from golden_flows.shims.in_guest import address, config_drive, ec2, main, server
 from golden_flows.shims.in_guest.server import Server, Tree
 from golden_flows.shims.in_guest.source import Found, NotNeeded
 from selftests.loopback_metadata import GUEST, metadata_service
@@ -182,3 +182,57 @@ def test_a_search_ends_by_what_was_found_by_need_or_by_patience() -> None:
     assert main.search(lambda: found, 0) == (found, "")
     assert main.search(unneeded, 0) == (None, "there already")
     assert main.search(lambda: None, 0) == (None, "nothing to read for 0 s")
+
+
+def test_a_drive_that_goes_away_while_it_is_read_is_looked_for_again() -> None:
+    looks: list[int] = []
+
+    def look() -> Found | None:
+        looks.append(1)
+        if len(looks) == 1:
+            raise OSError("No medium found")
+        return Found(TREE, "told", {})
+
+    assert main.search(look, 10)[1] == ""
+
+    def always_gone() -> Found | None:
+        raise OSError("No medium found")
+
+    assert main.search(always_gone, 0) == (None, "nothing to read for 0 s (No medium found)")
+
+
+@pytest.mark.parametrize("answer", [b"", b"\r\n\r\n", b"HTTP/1.0\r\n\r\n", b"HTTP/1.0 x\r\n\r\n"])
+def test_an_answer_without_a_status_is_none(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer_all() -> None:
+            with suppress(OSError):
+                while True:
+                    with listener.accept()[0] as connection:
+                        connection.recv(4096)
+                        connection.sendall(answer)
+
+        threading.Thread(target=answer_all, daemon=True).start()
+        one = asker(listener.getsockname()[1])
+        assert one.get("/") == (None, b"")
+        listener.shutdown(socket.SHUT_RDWR)
+    assert one.requests[0]["error"].startswith("ValueError")
+
+
+@pytest.mark.parametrize("fails", ["look", "note"])
+def test_a_shim_that_fails_stands_in_nobody_s_way(fails: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """169.254.169.254 would be shadowed for as long as the machine runs."""
+    done: list[str] = []
+    monkeypatch.setattr(address, "take", lambda: done.append("taken"))
+    monkeypatch.setattr(address, "give_back", lambda: done.append("given back"))
+    monkeypatch.setattr(address, "HOST", "127.0.0.1")
+    monkeypatch.setattr(address, "PORT", 0)
+
+    def fail(*told: object) -> Found | None:
+        raise ValueError("whatever it is")
+
+    monkeypatch.setattr(main, "look_of", lambda source: fail if fails == "look" else lambda: Found(TREE, "told", {}))
+    monkeypatch.setattr(main, "note", fail)
+    with pytest.raises(ValueError, match="whatever it is"):
+        main.main("ec2")
+    assert done == ["taken", "given back"]
