@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import threading
+import time
 
 from golden_flows.shims.in_guest import address, ec2
 from golden_flows.shims.in_guest.server import Tree
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 PORT = 8775  # nova's own metadata service listens there, behind its proxies
 KEY_PATH = "/etc/golden-flows/push-key"
 KEPT = "/var/lib/golden-flows/pushed.json"
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0  # for all that one connection has to say
 BODY_LIMIT_BYTES = 4 << 20
 LINE_LIMIT_BYTES = 200
 
@@ -44,21 +45,25 @@ class Receiver:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            with connection:
-                try:
-                    connection.settimeout(TIMEOUT_S)
-                    self._receive(connection)
-                except (OSError, ValueError):
-                    continue
+            # A thread each: whoever says nothing, or says it slowly, keeps nobody waiting.
+            threading.Thread(target=self._hear, args=(connection,), daemon=True).start()
+
+    def _hear(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                self._receive(connection)
+            except (OSError, ValueError):
+                return
 
     def _receive(self, connection: socket.socket) -> None:
+        heard = Heard(connection, TIMEOUT_S)
         challenge = os.urandom(16).hex()
         connection.sendall(f"{challenge}\n".encode("ascii"))
-        with connection.makefile("rb") as stream:
-            mac, length = stream.readline(LINE_LIMIT_BYTES).split()
-            if int(length) > BODY_LIMIT_BYTES:
-                raise ValueError("too long")
-            body = stream.read(int(length))
+        mac, told = heard.line().split()
+        length = int(told)
+        if not 0 <= length <= BODY_LIMIT_BYTES:
+            raise ValueError("a length that is not taken")
+        body = heard.take(length)
         if mac.decode("ascii") != sign(self._key, challenge, body):
             connection.sendall(b"refused: another key\n")
             return
@@ -68,6 +73,40 @@ class Receiver:
             return
         self.taken = document
         connection.sendall(b"taken\n")
+
+
+class Heard:
+    """What one connection says, in so many seconds altogether."""
+
+    def __init__(self, connection: socket.socket, timeout_s: float) -> None:
+        self._connection, self._until_s = connection, time.monotonic() + timeout_s
+        self._held = b""
+
+    def line(self) -> bytes:
+        """Without its end. Raises ``OSError`` when the time is up, ``ValueError`` for one that is cut or too long."""
+        while b"\n" not in self._held:
+            if len(self._held) > LINE_LIMIT_BYTES:
+                raise ValueError("no line")
+            self._more()
+        line, _, self._held = self._held.partition(b"\n")
+        return line
+
+    def take(self, length: int) -> bytes:
+        """Exactly so many bytes. Raises ``OSError`` when the time is up, ``ValueError`` where fewer come."""
+        while len(self._held) < length:
+            self._more()
+        taken, self._held = self._held[:length], self._held[length:]
+        return taken
+
+    def _more(self) -> None:
+        left_s = self._until_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("too slow")
+        self._connection.settimeout(left_s)
+        part = self._connection.recv(65536)
+        if not part:
+            raise ValueError("cut short")
+        self._held += part
 
 
 def sign(key: bytes, challenge: str, body: bytes) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,6 +99,46 @@ def test_nonsense_costs_the_next_one_nothing() -> None:
             way.makefile("rb").read()
         assert push.push("127.0.0.1", None, KEY, document(), port)
         assert receiver.taken is not None
+
+
+@pytest.mark.parametrize("length", ["-1", "4194305", "x", "5"])
+def test_a_length_that_is_none_is_refused_at_once(length: str) -> None:
+    """Read to the end, -1 would be as much as somebody cares to send."""
+    with listening() as (receiver, port), socket.create_connection(("127.0.0.1", port), 10) as way:
+        way.sendall(f"{'0' * 128} {length}\n".encode() + b"body")
+        if length == "5":
+            way.shutdown(socket.SHUT_WR)
+        answer = way.makefile("rb").read()
+        assert b"refused" not in answer
+        assert b"taken" not in answer
+        assert receiver.taken is None
+
+
+def test_whoever_drips_keeps_nobody_waiting() -> None:
+    with listening() as (receiver, port):
+        idle = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(3)]
+        idle[0].sendall(b"a")
+        assert push.push("127.0.0.1", None, KEY, document(), port)
+        assert receiver.taken is not None
+        for one in idle:
+            one.close()
+
+
+def test_a_connection_has_so_much_time_for_all_that_it_says() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        heard = pushed.Heard(near, 0.3)
+        done = threading.Event()
+
+        def drip() -> None:
+            with suppress(OSError):
+                while not done.wait(0.05):
+                    far.sendall(b"a")
+
+        threading.Thread(target=drip, daemon=True).start()
+        with pytest.raises(TimeoutError):
+            heard.line()
+        done.set()
 
 
 def test_what_was_pushed_is_kept_for_this_machine_and_for_root(tmp_path: Path) -> None:
