@@ -132,6 +132,7 @@ class Anne:
             Deadline.after(TRANSFER_TIMEOUT_S),
         )
         self._at.journal.hide(self._source.account.password)
+        self._at.journal.hide(self._source.push_key)
         home.keep_evidence(self._at.src, self._source, self._record)
         if self._source.spooled:
             self.facts = replace(self.facts, source_boot=self._source.boot, export=self._source.spooled.facts)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 
 from golden_flows.errors import GuestError, shorten
 from golden_flows.guests.socket_path import connect
 from golden_flows.model.facts import PortFacts
-from golden_flows.shims.in_guest.pushed import PORT, sign
+from golden_flows.shims.in_guest.pushed import PORT, proof, sign
 
 TIMEOUT_S = 5.0
 LINE_LIMIT_BYTES = 200
@@ -76,10 +77,17 @@ def network_data(ports: Sequence[PortFacts]) -> dict[str, object]:
 
 
 def push(address: str, access: str | None, key: bytes, body: bytes, port: int = PORT) -> bool:
-    """Whether the guest has taken it; False while it does not listen. Raises ``GuestError`` where it refuses."""
+    """Whether the guest has taken it; False while it does not listen. Raises ``GuestError`` where it refuses.
+
+    Whoever answers there and does not know the key is not the guest, and is told nothing.
+    """
     try:
         with connect(address, port, access, TIMEOUT_S) as way, way.makefile("rb") as stream:
-            challenge = stream.readline(LINE_LIMIT_BYTES).decode("ascii", "replace").strip()
+            nonce = secrets.token_hex(16)
+            way.sendall(f"{nonce}\n".encode("ascii"))
+            challenge, _, shown = stream.readline(LINE_LIMIT_BYTES).decode("ascii", "replace").strip().partition(" ")
+            if not secrets.compare_digest(shown.encode(), proof(key, nonce, challenge).encode("ascii")):
+                return False
             way.sendall(f"{sign(key, challenge, body)} {len(body)}\n".encode("ascii") + body)
             answer = stream.readline(LINE_LIMIT_BYTES).decode("ascii", "replace").strip()
     except (OSError, UnicodeEncodeError):

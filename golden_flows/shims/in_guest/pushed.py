@@ -1,7 +1,8 @@
 """Takes metadata that the instance's owner pushes over the network, where the cloud itself tells nothing.
 
 Whoever pushes must know the key that the owner put into the image, and answers a challenge, so that nothing that was
-overheard can be pushed again. What was pushed is kept for this machine's later boots; a copy of it is another machine.
+overheard can be pushed again; before, the guest answers one of hers, so that no stranger is told in its place. What was
+pushed is kept for this machine's later boots; a copy of it is another machine.
 """
 
 from __future__ import annotations
@@ -57,8 +58,9 @@ class Receiver:
 
     def _receive(self, connection: socket.socket) -> None:
         heard = Heard(connection, TIMEOUT_S)
+        nonce = heard.line().decode("ascii")
         challenge = os.urandom(16).hex()
-        connection.sendall(f"{challenge}\n".encode("ascii"))
+        connection.sendall(f"{challenge} {proof(self._key, nonce, challenge)}\n".encode("ascii"))
         mac, told = heard.line().split()
         length = int(told)
         if not 0 <= length <= BODY_LIMIT_BYTES:
@@ -112,6 +114,11 @@ class Heard:
 def sign(key: bytes, challenge: str, body: bytes) -> str:
     """What shows that whoever pushes this body knows the key. Source: RFC 7693, keyed BLAKE2b."""
     return hashlib.blake2b(challenge.encode("ascii") + body, key=key).hexdigest()
+
+
+def proof(key: bytes, nonce: str, challenge: str) -> str:
+    """What shows that the guest knows the key. No challenge begins so: it is never what ``sign`` makes."""
+    return hashlib.blake2b(b"guest" + f"{nonce} {challenge}".encode("ascii"), key=key).hexdigest()
 
 
 def tree_of(document: dict[str, Any]) -> Tree:

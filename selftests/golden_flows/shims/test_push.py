@@ -62,9 +62,38 @@ def test_what_is_pushed_with_the_right_key_is_taken_and_served() -> None:
 
 
 def test_who_does_not_know_the_key_is_refused() -> None:
+    body = document()
     with listening() as (receiver, port):
-        with pytest.raises(GuestError, match="another key"):
-            push.push("127.0.0.1", None, bytes(32), document(), port)
+        with socket.create_connection(("127.0.0.1", port), 10) as way, way.makefile("rb") as stream:
+            way.sendall(b"nonce\n")
+            challenge = stream.readline().split()[0].decode()
+            way.sendall(f"{pushed.sign(bytes(32), challenge, body)} {len(body)}\n".encode() + body)
+            assert stream.read() == b"refused: another key\n"
+        assert receiver.taken is None
+
+
+def test_who_does_not_know_the_key_is_no_guest_and_is_told_nothing() -> None:
+    """User data and password are for Anne's guest, whoever has its address."""
+    heard: list[bytes] = []
+    overheard = f"{'0' * 32} {pushed.proof(KEY, 'the nonce of before', '0' * 32)}\n".encode()
+    for first_line in (b"0" * 32 + b"\n", overheard, b"\n", b"\xff \xff\n"):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+
+            def pretend(listener: socket.socket = listener, first_line: bytes = first_line) -> None:
+                with listener.accept()[0] as way:
+                    way.sendall(first_line)
+                    heard.append(way.makefile("rb").read())
+
+            stranger = threading.Thread(target=pretend)
+            stranger.start()
+            assert not push.push("127.0.0.1", None, KEY, document(), listener.getsockname()[1])
+            stranger.join(10)
+    assert [len(one.strip()) for one in heard] == [32] * 4, "the nonce, and no more"
+
+
+def test_a_guest_with_another_key_is_not_this_one() -> None:
+    with listening() as (receiver, port):
+        assert not push.push("127.0.0.1", None, bytes(32), document(), port)
         assert receiver.taken is None
 
 
@@ -86,7 +115,7 @@ def test_what_was_overheard_cannot_be_pushed_again() -> None:
     with listening() as (receiver, port):
         overheard = f"{pushed.sign(KEY, 'the challenge of before', body)} {len(body)}\n".encode() + body
         with socket.create_connection(("127.0.0.1", port), 10) as way:
-            way.sendall(overheard)
+            way.sendall(b"nonce\n" + overheard)
             answer = way.makefile("rb").read()
         assert answer.endswith(b"refused: another key\n")
         assert receiver.taken is None
@@ -105,7 +134,7 @@ def test_nonsense_costs_the_next_one_nothing() -> None:
 def test_a_length_that_is_none_is_refused_at_once(length: str) -> None:
     """Read to the end, -1 would be as much as somebody cares to send."""
     with listening() as (receiver, port), socket.create_connection(("127.0.0.1", port), 10) as way:
-        way.sendall(f"{'0' * 128} {length}\n".encode() + b"body")
+        way.sendall(f"nonce\n{'0' * 128} {length}\n".encode() + b"body")
         if length == "5":
             way.shutdown(socket.SHUT_WR)
         answer = way.makefile("rb").read()
