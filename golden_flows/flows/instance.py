@@ -205,7 +205,6 @@ class Instance:
         if facts.status != "ACTIVE":
             return replace(facts, console=self._last_words())
         self._say("waiting for the guest agent to report")
-        self._is_pushed = False
         report = self._await_report(deadline, not_boot_ids)
         earlier = None
         if report is not None and report.awaits_reboot:
@@ -224,6 +223,7 @@ class Instance:
         return replace(facts, seconds_to_report=seconds)
 
     def _await_report(self, deadline: Deadline, not_boot_ids: Collection[str]) -> GuestReport | None:
+        self._is_pushed = False
         silent_until = Deadline.after(SSH_FALLBACK_AFTER_S, deadline.clock)
         try:
             return wait_for(

@@ -40,6 +40,11 @@ class Receiver:
         self._listener, self._key, self._machine = listener, key, machine
         threading.Thread(target=self._accept, daemon=True).start()
 
+    def close(self) -> None:
+        """Listen no more: what is pushed now is for the next boot."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
     def _accept(self) -> None:
         while True:
             try:
@@ -143,9 +148,12 @@ class Source:
         document = self._receiver.taken
         if document is not None:
             keep(document)
-            return Found(tree_of(document), "what its owner pushed", {})
+            found = Found(tree_of(document), "what its owner pushed", {})
+            self._receiver.close()
+            return found
         document = kept_for(self._machine)
         if document is not None:
+            self._receiver.close()
             return Found(tree_of(document), "what its owner pushed in an earlier boot", {})
         if not self._asked and address.is_network_up():
             self._asked = True

@@ -104,6 +104,26 @@ def test_a_guest_that_reboots_for_its_drivers_is_followed_and_both_reports_are_k
     assert "reboots" in said[-1]
 
 
+def test_metadata_is_offered_again_to_a_guest_that_reboots_for_its_drivers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that states no uuid has kept nothing of the boot before."""
+    pushed: list[bytes] = []
+
+    def push(address: str, access: str | None, key: bytes, body: bytes) -> bool:
+        pushed.append(body)
+        return True
+
+    monkeypatch.setattr("golden_flows.shims.push.push", push)
+    journal = Journal(tmp_path)
+    agent = cast(Agent, FewReports([report("b-1", reboot="pending"), report("b-2", reboot="done")]))
+    guest = Instance(cast(Cloud, SilentCloud()), journal, "r", lambda text: None, agent, push_key="00")
+    guest._metadata, guest.address = b"told", "192.0.2.1"
+    assert guest.testimony(FACTS, Deadline.after(30.0)).earlier is not None
+    assert pushed == [b"told", b"told"], "once in each boot"
+    journal.close()
+
+
 def test_a_reboot_that_never_comes_leaves_the_first_report(tmp_path: Path) -> None:
     pending = report("b-1", reboot="pending")
     facts, _ = hear([pending], tmp_path)

@@ -16,7 +16,7 @@ import pytest
 from golden_flows.errors import GuestError
 from golden_flows.model.network_schema import defects
 from golden_flows.shims import push
-from golden_flows.shims.in_guest import pushed
+from golden_flows.shims.in_guest import ec2, pushed
 from golden_flows.shims.in_guest.pushed import Receiver
 from selftests.golden_flows.checks.facts_builder import boot
 
@@ -168,6 +168,20 @@ def test_a_connection_has_so_much_time_for_all_that_it_says() -> None:
         with pytest.raises(TimeoutError):
             heard.line()
         done.set()
+
+
+def test_what_is_served_is_not_pushed_again_in_the_same_boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anne would take it for told to the next one."""
+    (tmp_path / "key").write_bytes(KEY)
+    monkeypatch.setattr(pushed, "KEY_PATH", str(tmp_path / "key"))
+    monkeypatch.setattr(pushed, "keep", lambda document: None)
+    monkeypatch.setattr(pushed, "PORT", 0)
+    monkeypatch.setattr(ec2, "firmware_uuid", lambda: "")
+    source = pushed.Source()
+    port = source._receiver._listener.getsockname()[1]
+    assert push.push("127.0.0.1", None, KEY, document(), port)
+    assert source.look() is not None
+    assert not push.push("127.0.0.1", None, KEY, document(), port)
 
 
 def test_what_was_pushed_is_kept_for_this_machine_and_for_root(tmp_path: Path) -> None:
