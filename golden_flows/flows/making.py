@@ -53,11 +53,11 @@ def abroad(profile: Profile) -> tuple[Making, ...]:
     return (
         Making("image", "anne", "Anne's image, imported"),
         *probes,
-        *_instance(profile, "anne", "Anne's instance abroad"),
+        *_instance(profile, "anne", "Anne's instance abroad", pushed=not profile.channels),
         *later,
         *(Making("server", "limits", "asked for at a limit, or to be refused", at_once=True),) * asked,
         Making("image", "anne-twin-image", "a snapshot for a twin", is_snapshot=True),
-        *_instance(profile, "anne-twin", "the twin, beside Anne's instance"),
+        *_instance(profile, "anne-twin", "the twin, beside Anne's instance", pushed=not profile.channels),
     )
 
 
@@ -74,12 +74,17 @@ def home_again(profile: Profile) -> tuple[Making, ...]:
     )
 
 
-def _instance(profile: Profile, name: str, why: str) -> tuple[Making, ...]:
+def _instance(profile: Profile, name: str, why: str, *, pushed: bool = False) -> tuple[Making, ...]:
+    """``pushed``: whether Anne may have to tell it herself what its cloud does not."""
     key = (Making("keypair", name, f"for {why}"),) if "key" in profile.auth else ()
     floating = (Making("floating_ip", FOR_SERVER, f"for {why}"),) if profile.floating_network else ()
     return (
         *key,
-        Making("security_group", name, "opens SSH, 8080 and ICMP"),
+        Making(
+            "security_group",
+            name,
+            f"opens SSH, 8080 and ICMP{', and 8775 where Anne pushes metadata' if pushed else ''}",
+        ),
         Making("server", name, why),
         *floating,
     )

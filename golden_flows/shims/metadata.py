@@ -84,7 +84,7 @@ OF_NOTHING = MetadataShim(PUSHED, "pushed", PUSHED, SHIMS_TELL_BY)
 """For a cloud without any channel."""
 
 
-READY = tuple(one.name for one in SHIMS)
+READY = tuple(one.name for one in (*SHIMS, OF_NOTHING))
 """Names of all of them."""
 
 
