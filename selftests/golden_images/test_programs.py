@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
+from golden_images import programs
 from golden_images.errors import ImageBuildError
 from golden_images.programs import run
 
@@ -34,3 +38,31 @@ def test_who_listens_hears_each_line_of_a_long_build_and_gets_the_output_as_ever
         run(["sh", "-c", "echo what is wrong >&2; exit 1"], hear=heard.append)
     with pytest.raises(ImageBuildError, match="not installed"):
         run(["no-such-program"], hear=heard.append)
+
+
+def interrupted(script: str) -> None:
+    """Run it until it says its first line, and no further."""
+
+    def stop(line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(["sh", "-c", script], hear=stop)
+
+
+def test_a_build_that_is_interrupted_takes_its_work_away(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    interrupted(f"trap 'rmdir {tree}; exit 1' TERM; mkdir {tree}; echo made >&2; sleep 60 & wait")
+    assert not tree.exists()
+
+
+def test_a_build_that_does_not_end_when_asked_is_made_to_with_all_that_it_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(programs, "CLEAR_UP_S", 0.2)
+    pid = tmp_path / "pid"
+    began_s = time.monotonic()
+    interrupted(f"trap '' TERM; sleep 60 & echo $! > {pid}; echo made >&2; wait; wait")
+    assert time.monotonic() - began_s < 10
+    status = Path("/proc", pid.read_text().strip(), "stat")
+    assert not status.exists() or status.read_text().split(")")[1].split()[0] == "Z"
