@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from golden_images import ImageBuildError, cache, ensure, pocket
+from golden_images import ImageBuildError, cache, ensure, pocket, programs_of
 from golden_images.manifest import DriverBundle, GoldenImage, read_manifest, sha256_file, write_manifest
 from golden_images.programs import missing_packages
 
@@ -57,8 +57,11 @@ def test_an_error_says_what_and_the_remedy() -> None:
     assert str(error) == "no space left\n  remedy: free some"
 
 
+LACKING = missing_packages(programs_of("pocket"))
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(bool(missing_packages()), reason=f"needs the packages {', '.join(missing_packages())}")
+@pytest.mark.skipif(bool(LACKING), reason=f"needs the packages {', '.join(LACKING)}")
 def test_two_builds_of_the_same_inputs_have_the_same_sha256(tmp_path: Path) -> None:
     try:
         first = ensure("pocket", tmp_path / "one", lambda line: None)
