@@ -216,3 +216,45 @@ def test_a_tagged_network_rides_on_the_first_nic_and_comes_at_the_build_only(sta
     port = make_port(cloud, "tagged")
     assert interfaces(cloud, server["id"], {"port_id": port["id"]}).status_code == 409
     assert listed(cloud, server["id"]) == [first, second]
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("tagged",), "cannot be the first"),
+        (("tagged", "trunk"), "cannot be the first"),
+        (("trunk", "tagged", "tagged"), "the same tag"),
+    ],
+)
+def test_tagged_networks_without_a_nic_of_their_own_are_an_error_with_a_reason(
+    start_cloud: Any, wait: Wait, names: tuple[str, ...], told: str
+) -> None:
+    cloud = start_cloud("vlan")
+    server = boot(cloud, wait, networks=[networks(cloud, name)[0] for name in names])
+    assert server["status"] == "ERROR"
+    assert told in server["fault"]["message"]
+
+
+def test_the_nic_that_tagged_networks_ride_on_goes_last(start_cloud: Any, wait: Wait) -> None:
+    cloud = start_cloud("vlan")
+    server = boot(cloud, wait, networks=[*networks(cloud, "trunk"), *networks(cloud, "tagged")])
+    first, second = listed(cloud, server["id"])
+    assert detach(cloud, server["id"], first).status_code == 409
+    assert cloud.call("DELETE", f"/network/v2.0/ports/{first}").status_code == 409
+    assert detach(cloud, server["id"], second).status_code == 202
+    wait("the tagged port to be off", lambda: listed(cloud, server["id"]) == [first])
+    port = make_port(cloud, "tagged")
+    assert interfaces(cloud, server["id"], {"port_id": port["id"]}).status_code == 409, "it comes at a build"
+    assert listed(cloud, server["id"]) == [first]
+    assert detach(cloud, server["id"], first).status_code == 202
+
+
+def test_a_stopped_server_takes_each_tag_once(start_cloud: Any, wait: Wait) -> None:
+    cloud = start_cloud("vlan")
+    server = boot(cloud, wait, networks=[*networks(cloud, "trunk"), *networks(cloud, "tagged")])
+    act(cloud, server["id"], {"os-stop": None})
+    rest(cloud, wait, server["id"])
+    port = make_port(cloud, "tagged")
+    assert interfaces(cloud, server["id"], {"port_id": port["id"]}).status_code == 409
+    assert show_port(cloud, port["id"]).json()["port"]["device_id"] == ""
+    assert len(listed(cloud, server["id"])) == 2
