@@ -258,3 +258,21 @@ def test_a_stopped_server_takes_each_tag_once(start_cloud: Any, wait: Wait) -> N
     assert interfaces(cloud, server["id"], {"port_id": port["id"]}).status_code == 409
     assert show_port(cloud, port["id"]).json()["port"]["device_id"] == ""
     assert len(listed(cloud, server["id"])) == 2
+
+
+def test_ip_changes_leaves_a_port_without_ipv4_alone(start_cloud: Any, wait: Wait) -> None:
+    cloud = start_cloud("ipv6-only", faults=["ip_changes"])
+    server = boot(cloud, wait, networks=networks(cloud, "six"))
+    (port_id,) = listed(cloud, server["id"])
+    before, plugged = show_port(cloud, port_id).json()["port"], cloud.fabric.plugged[port_id]
+    unplugged: list[str] = []
+
+    async def unplug(port_id: str) -> None:
+        unplugged.append(port_id)
+
+    cloud.fabric.unplug = unplug
+    for action in ("os-stop", "os-start"):
+        act(cloud, server["id"], {action: None})
+        rest(cloud, wait, server["id"])
+    assert (unplugged, cloud.fabric.plugged[port_id]) == ([], plugged)
+    assert show_port(cloud, port_id).json()["port"]["fixed_ips"] == before["fixed_ips"]
