@@ -33,6 +33,7 @@ TRUNK = NetworkSpec("77777777-net", "trunk", "10.30.0.0/24", "10.30.0.1", False,
 TAGGED = NetworkSpec("88888888-net", "tagged", "10.30.1.0/24", None, True, (), 1500, False, vlan=42)
 F = NicSpec("ffffffff-port", "fa:16:3e:00:00:0f", TRUNK.id, "10.30.0.10", 24, "virtio-net-pci")
 G = NicSpec("99999999-port", "fa:16:3e:00:00:09", TAGGED.id, "10.30.1.10", 24, "", vlan=42, parent=F.port_id)
+G_AGAIN = replace(G, mac="fa:16:3e:00:00:19", ip="10.30.1.11")  # another MAC, since a lease is known by it
 SYN, ACK = 0x02, 0x10
 PING = struct.pack("!BBHI", 8, 0, 0xF7FF, 0)
 
@@ -250,6 +251,11 @@ async def probe_vlan(folder: Path) -> dict[str, bool]:
     seen = {f"vlan_lease_by_tag_{tag}": await lease(fabric, wire, G, "10.30.1.10", tag) for tag in (0, 43, 42)}
     answers = await wire.frames()
     seen["vlan_answers_have_the_tag"] = bool(answers) and all(relay.untagged(one)[0] == 42 for one in answers)
+    await fabric.unplug(F.port_id)
+    fd = (await fabric.plug(F, OPEN_RULES)).fd
+    assert fd is not None
+    await fabric.plug(G_AGAIN, RULES)
+    seen["vlan_lease_after_another_plug"] = await lease(fabric, Wire(fd, 0), G_AGAIN, "10.30.1.11", 42)
     await fabric.unplug(F.port_id)
     await fabric.stop()
     return seen

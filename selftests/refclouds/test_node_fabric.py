@@ -39,6 +39,7 @@ def probed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 PASSES = (
     *("allowed", "end_of_range", "established", "dns_reply", "arp", "metadata_answers", "closed_after_opening"),
     *("lease", "lease_of_an_address_given_back", "vlan_lease_by_tag_42", "vlan_answers_have_the_tag"),
+    *("vlan_lease_after_another_plug",),
     *("v6_allowed", "v6_established", "v6_from_link_local", "v6_solicitation", "v6_duplicate_detection"),
     *("v6_advertisement", "v6_metadata_answers", "v6_router_says_so", "v6_lease", "v6_lease_of_an_address_given_back"),
 )
