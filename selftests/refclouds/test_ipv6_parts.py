@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from refclouds import assembly, eui64, profile
+from refclouds import assembly, eui64, profile, serve
 from refclouds.errors import UsageError
 from refclouds.fabric import dhcp, dhcp6, links, rules
 from refclouds.fabric.namespace import mode6_announced
@@ -183,3 +183,20 @@ def test_a_profile_that_cannot_be_is_refused(network: dict[str, object], complai
 def test_both_families_of_a_direct_network_are_reachable() -> None:
     assert [str(one) for one in assembly.reachable(profile.find("ipv6"))] == ["10.60.0.0/24", "fd00:60::/64"]
     assert [str(one) for one in assembly.reachable(profile.find("ipv6-only"))] == ["fd00:66::/64"]
+
+
+@pytest.mark.parametrize(
+    ("ipv4", "ipv6", "bound"),
+    [
+        (True, True, ["169.254.169.254", "fe80::a9fe:a9fe"]),
+        (False, True, ["fe80::a9fe:a9fe"]),
+        (True, False, ["169.254.169.254"]),
+        (False, False, []),
+    ],
+)
+def test_metadata_is_served_at_each_address_by_itself(
+    monkeypatch: pytest.MonkeyPatch, ipv4: bool, ipv6: bool, bound: list[str]
+) -> None:
+    monkeypatch.setattr(serve, "_listening", lambda family, address: address[0])
+    monkeypatch.setattr(serve.socket, "if_nametoindex", lambda name: 7)
+    assert serve._metadata_sockets([DUAL], ipv4=ipv4, ipv6=ipv6) == bound
