@@ -252,3 +252,14 @@ def test_a_full_disk_leaves_nothing(private: Any, monkeypatch: pytest.MonkeyPatc
     answer = private.call("PUT", f"/image/v2/images/{image_id}/file", data=b"x" * 100, headers=OCTETS)
     assert (answer.status_code, show(private, image_id)["status"]) == (413, "queued")
     assert not list(private.cloud.paths.staging.iterdir())
+
+
+@pytest.mark.parametrize(("faults", "offered"), [((), ["glance-direct"]), (("import_closed",), [])])
+def test_import_closed_offers_no_method_wherever_they_are_told(
+    start_cloud: Any, faults: tuple[str, ...], offered: list[str]
+) -> None:
+    cloud = start_cloud(faults=faults)
+    told = cloud.call("GET", "/image/v2/info/import").json()["import-methods"]["value"]
+    made = cloud.call("POST", "/image/v2/images", json={"name": "app"})
+    assert (told, made.status_code) == (offered, 201)
+    assert made.headers.get("OpenStack-image-import-methods") == (offered[0] if offered else None)
