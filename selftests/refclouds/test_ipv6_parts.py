@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from ipaddress import IPv6Network
 from pathlib import Path
@@ -198,5 +199,6 @@ def test_metadata_is_served_at_each_address_by_itself(
     monkeypatch: pytest.MonkeyPatch, ipv4: bool, ipv6: bool, bound: list[str]
 ) -> None:
     monkeypatch.setattr(serve, "_listening", lambda family, address: address[0])
-    monkeypatch.setattr(serve.socket, "if_nametoindex", lambda name: 7)
-    assert serve._metadata_sockets([DUAL], ipv4=ipv4, ipv6=ipv6) == bound
+    monkeypatch.setattr(socket, "if_nametoindex", lambda name: 7)
+    opened: list[Any] = serve._metadata_sockets([DUAL], ipv4=ipv4, ipv6=ipv6)
+    assert opened == bound
