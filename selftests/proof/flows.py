@@ -1,0 +1,242 @@
+"""Which runs prove which checks: faults, the check that must catch each, and what else fails because it depends on it.
+
+The one table of both the golden flows of `tox -e golden` and `tox -e nightly` and the kill matrix of `tox -e proof`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from golden_flows.guideline import load_guideline
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault, the check that must catch it, and what else fails because it depends on the same thing."""
+
+    spec: str
+    must_fail: frozenset[str]
+    dependents: frozenset[str]
+
+
+def fault(spec: str, must_fail: str, dependents: str = "") -> Fault:
+    return Fault(spec, frozenset(must_fail.split()), frozenset(dependents.split()))
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One run. Faults share a run only where neither can reach the other's checks: a boot is the dear thing here."""
+
+    faults: tuple[Fault, ...]
+    blocked: frozenset[str] = frozenset()
+    """What cannot be tried then; exactly this."""
+    dst: str = "public-lite"
+    src: str = "private"
+    is_nightly: bool = False
+
+    @property
+    def id(self) -> str:
+        return "+".join(one.spec for one in self.faults)
+
+
+NOT_AFTER_EXPORT = {"EX-1", "EX-2", "EX-3", "EX-4", "LC-2"}
+NOT_AFTER_BOOT = NOT_AFTER_EXPORT | {
+    "DC-1",
+    "TX-5",
+    "TX-6",
+    "IM-2",
+    "IM-5",
+    "IM-9",
+    "CV-1",
+    "CV-2",
+    "CV-3",
+    "CV-4",
+    "CV-6",
+    "CV-7",
+}
+SECOND = {"AU-4", "N1-5", "UD-4", "UD-5", "UD-7"}
+EVERY_CHECK = frozenset(one.id for one in load_guideline().asked(()).requirements)
+AFTER_EXPORT = EVERY_CHECK - NOT_AFTER_EXPORT
+AFTER_BOOT = EVERY_CHECK - NOT_AFTER_BOOT - {"BT-1", "BT-2"}
+
+FROM_INSIDE = frozenset({"MD-4", "MD-5", "MD-6", "MD-7", "MD-12", "MD-14", "N1-2", "N1-6", "N1-7", "N2-9", "N2-13"})
+"""What only somebody who is logged in can ask."""
+
+FLOWS = (
+    # On a real Xen; each breaks another part. The longest comes first, so that no worker ends with it alone.
+    Flow(
+        (
+            fault("public:xs_500", "N2-11"),
+            fault("public:xs_gw6_key", "N2-12"),
+            fault("public:xs_no_pv", "PV-4"),
+            fault("public:xs_kdf", "AU-9"),
+            fault("public:vhd_align", "CV-3 CV-4"),
+            fault("public:hvc0_getty", "BT-5"),
+            fault("public:acpi_off", "PV-5"),
+        ),
+        dst="public",
+    ),
+    # The hash of half an image says nothing. What the source is not, its profile notwithstanding, is seen all the same.
+    Flow(
+        (
+            fault("private:truncate_tail=4096", "EX-2"),
+            fault("private:console_closed", "DC-1"),
+            fault("private:import_closed", "DC-1"),
+        ),
+        blocked=AFTER_EXPORT | {"EX-3"},
+    ),
+    Flow(
+        (
+            fault("public-lite:put_forbidden", "IM-5"),
+            fault("public-lite:flip_bit_conv", "CV-2"),
+            fault("public-lite:dhcp_wrong_gw", "N1-1"),
+            # Whoever answers in the app's place has not her payload either.
+            fault("public-lite:wrong_target", "AP-1", "AP-5"),
+            fault("public-lite:iid_same", "UD-4 UD-7 AU-4"),
+            fault("public-lite:rebuild_stale", "UD-5 UD-7"),
+        )
+    ),
+    # A disk that does not boot says so on the console. Each server that stays is waited for until its time is up, and
+    # fewest are made here.
+    Flow(
+        (fault("public-lite:no_boot", "BT-1", "BT-2"), fault("public-lite:delete_202_noop", "LC-2")),
+        blocked=AFTER_BOOT,
+    ),
+    # Without network_data nobody knows of the second NIC: nothing can be said of its driver.
+    # Nor does anybody learn of one that comes later, where there is no DHCP.
+    Flow((fault("public-lite:nd_empty", "N2-1", "N2-5"),), blocked=frozenset({"N2-4", "N2-7", "PV-1", "PV-2"})),
+    Flow(
+        (
+            fault("public-lite:swap_identity", "MD-3", "MD-10"),
+            fault("public-lite:hvc0_getty", "BT-5"),
+            fault("public-lite:acpi_off", "PV-5"),
+            # What DHCP and the network do to the first NIC; and an address of home that the guest prefers.
+            fault("public-lite:dhcp_mtu", "N1-2"),
+            fault("public-lite:dns_dead", "N1-6"),
+            fault("public-lite:renew_drop", "N1-7"),
+            fault("public-lite:dhcp_options_lost", "N1-9"),
+            fault("private:stale_static", "N1-5 N2-13"),
+            fault("public-lite:token_ttl=5", ""),
+        )
+    ),
+    # Each is waited for until its time is up, so this takes minutes; N2-5 fails with nd_empty as well.
+    Flow(
+        (
+            fault("public-lite:hotplug_silent", "N2-5"),
+            fault("public-lite:stale_link", "N2-6"),
+            fault("public-lite:pmtu_blackhole", "AP-3"),
+        ),
+        is_nightly=True,
+    ),
+    # The second NIC by DHCP alone: what is attached there later gets no address either.
+    Flow(
+        (fault("multinic-dhcp:dhcp2_dead", "N2-1", "N2-5"),),
+        blocked=frozenset({"N2-4"}),
+        dst="multinic-dhcp",
+        is_nightly=True,
+    ),
+    # Two networks on one NIC, of which the second has no other way to the guest.
+    Flow(
+        (fault("vlan:vlan_parent_gone", "N2-9"),),
+        blocked=frozenset({"N2-1", "N2-4", "PV-1"}),
+        dst="vlan",
+        is_nightly=True,
+    ),
+    Flow((fault("multinic-jumbo:opt121_missing", "N1-3 N2-10"),), dst="multinic-jumbo", is_nightly=True),
+    # Nobody can look inside a guest that nobody can log in to.
+    Flow(
+        (fault("public-lite:pw_ignored", "AU-5"), fault("public-lite:iid_changes", "UD-3 LC-1")),
+        blocked=frozenset(
+            {"BT-5", "PV-2", "PV-5", "N1-4", "N2-3", "N2-5", "N2-6", "N2-8", "AU-9", "AU-10", "AP-2", "UD-8"}
+        )
+        | FROM_INSIDE
+        | SECOND,
+    ),
+    # The metadata service, asked from inside, by guests whose NICs are in another order than the API's. On the way
+    # there tokens die, early and in the middle of an upload.
+    Flow(
+        (
+            fault("public-lite:nic_order", ""),
+            fault("private:token_ttl=5", ""),
+            fault("public-lite:token_half", "TX-5"),
+            fault("public-lite:404_as_500", "MD-2 MD-4"),
+            fault("public-lite:latin1", "MD-5"),
+            fault("public-lite:trust_headers", "MD-6"),
+            fault("public-lite:by_ip_only", "MD-7"),
+            fault("public-lite:md_slow", "MD-12"),
+            fault("public-lite:cache", "MD-14"),
+        )
+    ),
+    # Nothing but what the host writes into the disk: no DHCP, no metadata service, no user data.
+    Flow(
+        (
+            fault("injected:file_traversal", "UD-8"),
+            fault("injected:ud_trunc", "UD-6"),
+            fault("injected:stale_key", "AU-2"),
+        ),
+        dst="injected",
+    ),
+    # The way back, RAW all along; vendor data of a service, and the EC2 tree, are the private cloud's.
+    Flow(
+        (
+            fault("private:bus=ide", "PV-1"),
+            fault("private:qcow2_zstd", "CV-6"),
+            fault("private:vd_dead", "MD-13"),
+            fault("private:ec2_uuid_id", "MD-11"),
+            fault("private:ip_changes", "AP-4 LC-1"),
+        ),
+        src="public-lite",
+        dst="private",
+    ),
+    # The config drive alone, of both kinds: VFAT at home, ISO 9660 abroad.
+    Flow(
+        (
+            fault("configdrive-iso:cd_label", "MD-9"),
+            fault("configdrive-iso:nd_type", "MD-15"),
+            fault("configdrive-iso:cd_adminpass", "AU-8"),
+        ),
+        src="configdrive-vfat",
+        dst="configdrive-iso",
+    ),
+    # A guest that posts a password, and keys as people leave them.
+    Flow(
+        (
+            fault("posted-password:same_hostkeys", "AU-3 AU-4"),
+            fault("posted-password:pw_overwrite", "AU-6"),
+            fault("posted-password:key_replaces", "AU-10"),
+            fault("posted-password:key_nonl", "AU-11"),
+            fault("posted-password:mac_changes", "LC-1"),
+        ),
+        dst="posted-password",
+    ),
+    Flow((fault("posted-password:pw_lost", "AU-6"),), dst="posted-password", is_nightly=True),
+    # From a cloud without IPv4 to one with both, whose router says of IPv6 what neither API nor metadata say.
+    Flow((fault("ipv6:v6_mode_mix", "N1-8"), fault("ipv6:v6_md_off", "MD-8")), src="ipv6-only", dst="ipv6"),
+    # IPv6 all the way: agent, login and application.
+    Flow(
+        (
+            fault("ipv6-only:v6_mode_mix", "N1-8"),
+            fault("ipv6-only:sg_open", "AP-2"),
+            fault("ipv6-only:hotplug_silent", "N2-5"),
+            fault("ipv6-only:md_listing_html", "MD-1"),
+        ),
+        dst="ipv6-only",
+        is_nightly=True,
+    ),
+    # The EC2 tree alone: an instance is known by its EC2 id.
+    Flow(
+        (fault("ec2-only:md_listing_html", "MD-1"), fault("ec2-only:iid_changes", "UD-3 LC-1")),
+        src="vmdk",
+        dst="ec2-only",
+    ),
+    # Jumbo frames without DHCP, and host routes; the guest's agent errs where two of its NICs share a network.
+    Flow(
+        (
+            fault("multinic-jumbo:nd_mtu", "N2-7"),
+            fault("multinic-jumbo:dhcp_mtu=none", "N1-2"),
+            fault("multinic-jumbo:drop_routes", "N1-3 N2-10"),
+            fault("multinic-jumbo:no_policy_route", "N2-3"),
+        ),
+        dst="multinic-jumbo",
+    ),
+)
