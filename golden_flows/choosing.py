@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from golden_flows import reference_clouds
 from golden_flows.clouds.config import known_cloud_names, load_clouds, read_profile
@@ -12,6 +12,7 @@ from golden_flows.errors import InteropError, UsageError
 from golden_flows.lending import needed_mib
 from golden_flows.model.cloud import Pair
 from golden_flows.reference_clouds import Offer
+from golden_flows.sharding import Shard
 
 ALL = "all"
 
@@ -28,6 +29,12 @@ class Choice:
     budget_mib: int
     notes: tuple[str, ...] = ()
     """What ``all`` leaves out, and why."""
+
+    def shared(self, shard: Shard) -> Choice:
+        """What this is for one shard of it. Raises ``UsageError`` where there are fewer cells than shards."""
+        cells = shard.share(self.cells)
+        names = {name for cell in cells for name in (cell.src, cell.dst)}
+        return replace(self, cells=cells, reference=tuple(one for one in self.reference if one in names))
 
 
 @dataclass(frozen=True)

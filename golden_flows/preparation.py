@@ -25,6 +25,7 @@ from golden_flows.model.guideline import Guideline
 from golden_flows.own_image import OwnImage
 from golden_flows.reference_clouds import ReferenceCloud
 from golden_flows.session import Plan, RunContext, Session
+from golden_flows.sharding import Shard
 from golden_flows.workspace import Workspace
 
 Say = Callable[[str], None]
@@ -59,6 +60,8 @@ class Asked:
     """Let reference clouds install missing Debian packages by sudo (root installs them anyway)."""
     owned: Sequence[str] = ()
     """Clouds on which hostile checks may be tried."""
+    shard: Shard | None = None
+    """Which share of the cells this machine takes; None: all of them."""
 
 
 @dataclass
@@ -127,7 +130,8 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
     """
     guideline = guideline_of(asked)
     checks = load_checks()
-    choice = choose(asked.src, asked.dst, asked.image, room.budget_mib(workers))
+    whole = choose(asked.src, asked.dst, asked.image, room.budget_mib(workers))
+    choice = whole.shared(asked.shard) if asked.shard else whole
     for note in choice.notes:
         say(note)
     faults = _faults_by_cloud(asked.faults, choice.reference)
@@ -166,7 +170,7 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
         if workers and choice.reference:
             run.desk = LendingDesk(run.lender)
             run.context = replace(context, lending_ticket=run.desk.ticket)
-        _write_beginning(session, asked, choice.notes)
+        _write_beginning(session, asked, whole)
         _greet(session, say)
         return run
     except BaseException:
@@ -278,7 +282,7 @@ def require_part(owned: Sequence[str], cells: Sequence[Pair]) -> None:
             )
 
 
-def _write_beginning(session: Session, asked: Asked, notes: Sequence[str]) -> None:
+def _write_beginning(session: Session, asked: Asked, whole: Choice) -> None:
     journal, plan = session.journal, session.context.plan
     journal.write(
         "run_started",
@@ -289,6 +293,7 @@ def _write_beginning(session: Session, asked: Asked, notes: Sequence[str]) -> No
         plan=list(plan.checks),
         plan_sha256=plan.sha256,
         cells=[[cell.src, cell.dst] for cell in plan.cells],
+        **({"shard": str(asked.shard), "whole": [[one.src, one.dst] for one in whole.cells]} if asked.shard else {}),
         host={
             "system": platform.platform(),
             "python": platform.python_version(),
@@ -302,14 +307,18 @@ def _write_beginning(session: Session, asked: Asked, notes: Sequence[str]) -> No
             *([f"--image={own_image.shown(asked.image)}"] if asked.image else []),
             *([] if asked.shims else ["--no-shims"]),
             *([RETURN_TRIP] if asked.return_trip else []),
+            *([f"--shard={asked.shard}"] if asked.shard else []),
             *(f"--i-own-this-cloud={name}" for name in asked.owned),
         ],
     )
     for name, config in session.configs.items():
         _write_cloud(session, config)
         journal.write("note", text=f"cloud {name!r} comes from {config.source_file}")
-    for note in notes:
+    for note in whole.notes:
         journal.write("note", text=note)
+    if asked.shard:
+        told = f"this is shard {asked.shard}: {len(plan.cells)} of {len(whole.cells)} pairs"
+        journal.write("note", text=f"{told}; `golden-flows merge` puts all shards together")
     if own := session.context.own_image:
         told = f"Anne starts from {own.told}: a disk of {own.size_bytes} bytes, sha256 {own.sha256}"
         journal.write("note", text=told)

@@ -11,11 +11,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import pytest
 
-from golden_flows import cleaning, cloud_listing, reference_clouds, standing_clouds
+from golden_flows import cleaning, cloud_listing, merging, reference_clouds, standing_clouds
 from golden_flows.errors import InteropError, UsageError
 from golden_flows.guideline import CURRENT
 from golden_flows.model.outcome import ExitCode
@@ -119,12 +120,30 @@ def report(folder: Path) -> None:
         raise UsageError(
             f"{folder} holds no journal.jsonl", "give the folder of a run, for example interop-results/latest"
         )
-    files = write_all(folder.resolve())
-    finished = read_run(folder.resolve())
+    _show(folder.resolve())
+
+
+def _show(folder: Path) -> NoReturn:
+    """Write the reports, show the matrix, and end with the run's exit code."""
+    files = write_all(folder)
+    finished = read_run(folder)
     terminal.render(finished, plain_console(sys.stdout))
     for name, path in sorted(files.items()):
         click.echo(f"{name:<12} {path}")
     sys.exit(finished.exit_code.value)
+
+
+@cli.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--results", default="interop-results", type=click.Path(path_type=Path), help="where the merged run's folder goes"
+)
+def merge(folders: Sequence[Path], results: Path) -> None:
+    """Put runs together to one matrix: the shards of a plan (--shard), or runs of different pairs.
+
+    The exit code is the merged run's: incomplete (3) while a shard is missing, or one of them never ended.
+    """
+    _show(merging.merge(folders, results))
 
 
 @cli.command()

@@ -54,6 +54,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="have Anne's instance come home again in the end: exported abroad, imported at home, booted (RT-1 …)",
     )
     group.addoption(
+        "--shard",
+        default="",
+        metavar="NUMBER/OF",
+        help="run this share of the pairs only, as 2/4; 'golden-flows merge' puts the runs of all shards together",
+    )
+    group.addoption(
         "--fault",
         action="append",
         default=[],

@@ -23,6 +23,7 @@ from golden_flows.own_image import read_properties
 from golden_flows.preparation import Asked, PreparedRun, prepare, split_names
 from golden_flows.progress import Progress, plain_console
 from golden_flows.session import RunContext, Session
+from golden_flows.sharding import Shard
 from reports.formats import terminal
 from reports.read import read_run
 from reports.write import write_all
@@ -103,6 +104,7 @@ class InteropRun:
             guideline=option("--guideline"),
             install=option("--install"),
             owned=tuple(dict.fromkeys(option("--i-own-this-cloud"))),
+            shard=Shard.parse(option("--shard")) if option("--shard") else None,
         )
 
     @pytest.hookimpl(optionalhook=True)
