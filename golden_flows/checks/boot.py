@@ -40,6 +40,10 @@ NO_DISK = (
 GRUB without a configuration (Xen's pvgrub on a disk that it cannot read) asks somebody for commands.
 """
 
+FAILED = re.compile("|".join((*NO_ROOT, *NO_DISK)), re.IGNORECASE | re.MULTILINE)
+FAILURE_LINES = 3
+"""An initramfs that gives up says so, names the device, and offers a shell."""
+
 STABLE_ROOT = re.compile(r"(UUID|LABEL|PARTUUID|PARTLABEL)=|/dev/disk/by-(uuid|label|partuuid|partlabel)/|/dev/mapper/")
 """by-id and by-path name the bus of one hypervisor; LVM names travel with the disk."""
 
@@ -83,16 +87,24 @@ def server_is_active_and_guest_is_up(facts: Facts) -> Said:
     if LOGIN_PROMPT.search(boot.console):
         remedy = f"the guest did boot: is its agent {facts.dst.agent!r}, and did it run? (image property interop_agent)"
     expected = f"a report of its agent within {facts.dst.boot_timeout_s:.0f} s"
-    return (Finding(subject, expected, f"ACTIVE and silent; {what_the_console_tells(boot.console)}", remedy),)
+    waited = f" for {boot.waited_s:.0f} s" if boot.waited_s is not None else ""
+    return (Finding(subject, expected, f"ACTIVE and silent{waited}; {what_the_console_tells(boot.console)}", remedy),)
+
+
+def ends_in_failure(console: str) -> bool:
+    """Whether the last that a guest said is that its boot failed. Firmware may yet try another device, so this is no
+    proof before the console has been quiet for a while.
+    """
+    last = [line for line in console.splitlines() if line.strip()][-FAILURE_LINES:]
+    return bool(FAILED.search("\n".join(last)))
 
 
 def what_the_console_tells(console: str) -> str:
     """Of a guest that never reported, the best there is: the words of a failed boot, a login prompt, or its end."""
     if not console.strip():
         return "its console is empty"
-    bad = re.compile("|".join((*NO_ROOT, *NO_DISK)), re.IGNORECASE)
     lines = [line.strip() for line in console.splitlines() if line.strip()]
-    failed = [line for line in lines if bad.search(line)]
+    failed = [line for line in lines if FAILED.search(line)]
     if failed:
         return f"its console says {shorten(failed[-1], 160)!r}"
     if LOGIN_PROMPT.search(console):

@@ -236,7 +236,7 @@ class Anne:
         if facts.status != "ACTIVE":
             raise StageStopped(f"server is {facts.status}: {facts.fault or 'no fault message'}")
         if facts.report is None:
-            raise StageStopped(f"ACTIVE, but no report from the guest within {self.facts.dst.boot_timeout_s:.0f} s")
+            raise StageStopped(f"ACTIVE, but no report from the guest within {facts.waited_s or 0.0:.0f} s")
 
     def _through_shim(self, boot: BootFacts) -> BootFacts:
         """The boot as seen through the shim, where there is one: it reads the cloud's channel in the agent's place."""

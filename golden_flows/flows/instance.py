@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from golden_flows.agents import Agent, load_agent, whose_console
+from golden_flows.checks.boot import ends_in_failure
 from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.records import ImageRef, NetworkRef, ServerRequest
 from golden_flows.errors import GuestError, InteropError, Unsupported, WaitTimeout
@@ -21,7 +22,7 @@ from golden_flows.model.guest import GuestReport
 from golden_flows.model.network_data import bare_ip
 from golden_flows.shims import push
 from golden_flows.shims.in_guest.pushed import PORT as PUSH_PORT
-from golden_flows.waiting import Deadline, wait_for
+from golden_flows.waiting import Clock, Deadline, wait_for
 
 SSH_PORT = 22
 GUEST_RAM_MIB = 192
@@ -32,6 +33,8 @@ AWKWARD_END = "\r\n"
 """The public key is registered as an editor of another system saves it: who writes it down must make one line of it."""
 SSH_FALLBACK_AFTER_S = 20.0
 """How long the console may stay silent before the report is asked for over SSH instead."""
+QUIET_AFTER_FAILURE_S = 30.0
+"""How long a console that ends in a failed boot must say nothing more before that is believed."""
 GLANCE_S, LOGIN_S = 5.0, 40.0
 """For a login to a guest that may not be up yet, and to one whose console says that it is: an emulated one under load
 takes long over it."""
@@ -70,6 +73,22 @@ class Request:
     """(path, content): ``personality``."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """Beside the run's own."""
+
+
+class _FailedBoot:
+    """Watches a console for a boot that failed and does not go on: nobody waits for that guest any longer."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._console = ""
+        self._since_s = clock.now_s()
+        self.is_final = False
+
+    def see(self, console: str) -> None:
+        if console != self._console:
+            self._console, self._since_s = console, self._clock.now_s()
+        is_quiet = self._clock.now_s() - self._since_s >= QUIET_AFTER_FAILURE_S
+        self.is_final = is_quiet and ends_in_failure(console)
 
 
 class Instance:
@@ -205,6 +224,7 @@ class Instance:
         if facts.status != "ACTIVE":
             return replace(facts, console=self._last_words())
         self._say("waiting for the guest agent to report")
+        began_s = deadline.clock.now_s()
         report = self._await_report(deadline, not_boot_ids)
         earlier = None
         if report is not None and report.awaits_reboot:
@@ -219,18 +239,20 @@ class Instance:
         links = () if report else self.agent.links_on(console)
         if report is None:
             self._refuse_another_s(console, at_work=True)
-        facts = replace(facts, report=report, earlier=earlier, console=console, console_links=links)
+        waited_s = None if report else deadline.clock.now_s() - began_s
+        facts = replace(facts, report=report, earlier=earlier, console=console, console_links=links, waited_s=waited_s)
         return replace(facts, seconds_to_report=seconds)
 
     def _await_report(self, deadline: Deadline, not_boot_ids: Collection[str]) -> GuestReport | None:
         self._is_pushed = False
         silent_until = Deadline.after(SSH_FALLBACK_AFTER_S, deadline.clock)
+        failure = _FailedBoot(deadline.clock)
         try:
             return wait_for(
                 "the guest agent's report",
-                lambda: self._look(not_boot_ids, silent_until),
+                lambda: self._look(not_boot_ids, silent_until, failure),
                 deadline=deadline,
-                until=lambda found: found is not None,
+                until=lambda found: found is not None or failure.is_final,
                 every_s=0.25,
             )
         except WaitTimeout:
@@ -264,9 +286,10 @@ class Instance:
         if self._is_pushed:
             self._say("pushed the metadata into the guest")
 
-    def _look(self, not_boot_ids: Collection[str], silent_until: Deadline) -> GuestReport | None:
+    def _look(self, not_boot_ids: Collection[str], silent_until: Deadline, failure: _FailedBoot) -> GuestReport | None:
         self._offer_metadata()
         console = self.console()
+        failure.see(console)
         self._tell_progress(self.agent.progress(console))
         for report in reversed(self.agent.from_console(console, self._run_id)):
             if report.boot_id not in not_boot_ids and self.agent.is_last(report):

@@ -264,6 +264,8 @@ class BootFacts:
     """Whether the API says that the server has one; None as above."""
     agent_cannot: Mapping[str, str] = field(default_factory=dict)
     """What the guest's agent has no way to do (``password`` …), with the proof."""
+    waited_s: float | None = None
+    """How long a silent guest was waited for; shorter than the profile says where its console told of a failed boot."""
 
 
 @dataclass(frozen=True, kw_only=True)

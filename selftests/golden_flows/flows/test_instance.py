@@ -160,6 +160,54 @@ def test_an_image_that_does_not_say_its_agent_is_found_out_by_its_console(
     journal.close()
 
 
+NO_DISK = "SeaBIOS (version 1.16)\nBooting from Hard Disk...\nBoot failed: not a bootable disk\n\nNo bootable device.\n"
+
+
+@pytest.mark.parametrize(
+    ("console", "waited_s"),
+    [
+        (NO_DISK, 30.0),
+        ("[ 1.0] Begin: Mounting root\nALERT! UUID=1 does not exist. Dropping to a shell!\n\n(initramfs) ", 30.0),
+        ("grub> ", 30.0),
+        # What the firmware said of one device is not the end: GRUB is silent while it reads.
+        (NO_DISK.replace("No bootable device.", "Booting from Hard Disk...\nGRUB loading.\nWelcome\nLoading"), 300.0),
+        ("", 300.0),
+        ("[ 1.0] Linux version 6.1", 300.0),
+    ],
+)
+def test_a_guest_whose_console_ends_in_a_failed_boot_is_not_waited_for_to_the_end(
+    tmp_path: Path, console: str, waited_s: float
+) -> None:
+    class Dead(SilentCloud):
+        def read_console(self, server_id: str) -> str:
+            return console
+
+    now = [0.0]
+    clock = Clock(lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds))
+    journal = Journal(tmp_path)
+    guest = Instance(cast(Cloud, Dead()), journal, "r", lambda text: None, cast(Agent, FewReports([])))
+    facts = guest.testimony(FACTS, Deadline.after(300.0, clock))
+    assert facts.report is None
+    assert facts.waited_s == now[0] == pytest.approx(waited_s, abs=1.0)
+    journal.close()
+
+
+def test_a_guest_that_goes_on_after_all_is_waited_for(tmp_path: Path) -> None:
+    """The firmware tries one device after the other, and says of each that it failed."""
+
+    class Slow(SilentCloud):
+        def read_console(self, server_id: str) -> str:
+            return "Boot failed: could not read\n" * (1 + int(now[0] // 20))
+
+    now = [0.0]
+    clock = Clock(lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds))
+    journal = Journal(tmp_path)
+    guest = Instance(cast(Cloud, Slow()), journal, "r", lambda text: None, cast(Agent, FewReports([])))
+    guest.testimony(FACTS, Deadline.after(100.0, clock))
+    assert now[0] == pytest.approx(100.0, abs=1.0)
+    journal.close()
+
+
 def test_boots_that_are_known_do_not_count(tmp_path: Path) -> None:
     known = [report("b-1"), replace(report("b-2"), verdict="degraded")]
     facts, _ = hear([*known, report("b-3")], tmp_path, ("b-1", "b-2"))
