@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 import tomllib
 from importlib import resources
@@ -10,7 +11,7 @@ from importlib import resources
 import golden_flows.checks
 from golden_flows.errors import UsageError
 from golden_flows.model.check import REGISTRY, Check
-from golden_flows.model.guideline import Guideline, Level, Requirement
+from golden_flows.model.guideline import Guideline, KillMatrix, Level, Requirement
 from golden_flows.model.stage import Stage
 
 CURRENT = "2026.11"
@@ -47,3 +48,9 @@ def load_guideline(version: str = CURRENT) -> Guideline:
     ]
     requirements.sort(key=lambda one: order.index(one.stage))  # stable: file order within a stage
     return Guideline(document["version"], tuple(requirements))
+
+
+def load_kill_matrix(version: str) -> KillMatrix | None:
+    """What is told of the kill matrix of that guideline (``python -m selftests.proof document`` writes it)."""
+    file = resources.files("golden_flows") / "guidelines" / f"{version}.proof.json"
+    return KillMatrix(**json.loads(file.read_text("utf-8"))) if file.is_file() else None

@@ -8,7 +8,8 @@ down before it is created and ticked off when its deletion is confirmed.
 Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
 
     run_started       schema, run, suite_version, guideline, plan [check ids], plan_sha256, cells [[src, dst]],
-                      host {}, argv [], and of a shard: shard "2/4", whole [[src, dst]] (every cell of all shards)
+                      host {}, argv [], kill_matrix {} (how far the guideline's checks are proved),
+                      and of a shard: shard "2/4", whole [[src, dst]] (every cell of all shards)
     note              text
     cloud             cloud, profile {}, clouds_yaml, auth_url
                                                             (never a secret; where `golden-flows clean` finds it again)

@@ -168,6 +168,7 @@ def _merged(run_id: str, parts: Sequence[_Part]) -> Iterator[Event]:
         "run": run_id,
         "plan_sha256": plan.sha256,
         "cells": [[cell.src, cell.dst] for cell in cells],
+        "kill_matrix": first.get("kill_matrix"),
         "host": {key: " / ".join(dict.fromkeys(str(one.get(key)) for one in hosts)) for key in hosts[0]},
         "argv": ["golden-flows", "merge", *(part.run for part in parts)],
     }

@@ -16,7 +16,7 @@ from golden_flows import own_image, reference_clouds, room
 from golden_flows.choosing import Choice, choose
 from golden_flows.clouds.config import CloudConfig
 from golden_flows.errors import CleanupError, InteropError, UsageError
-from golden_flows.guideline import load_checks, load_guideline
+from golden_flows.guideline import load_checks, load_guideline, load_kill_matrix
 from golden_flows.interrupts import uninterrupted
 from golden_flows.lending import Lender
 from golden_flows.lending_desk import LendingDesk
@@ -294,6 +294,7 @@ def _write_beginning(session: Session, asked: Asked, whole: Choice) -> None:
         plan_sha256=plan.sha256,
         cells=[[cell.src, cell.dst] for cell in plan.cells],
         **({"shard": str(asked.shard), "whole": [[one.src, one.dst] for one in whole.cells]} if asked.shard else {}),
+        kill_matrix=load_kill_matrix(plan.guideline),
         host={
             "system": platform.platform(),
             "python": platform.python_version(),

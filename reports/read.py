@@ -15,7 +15,7 @@ from golden_flows.journal import SCHEMA, read_events
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.evidence import Evidence, EvidenceLevel
 from golden_flows.model.finding import Finding
-from golden_flows.model.guideline import Guideline
+from golden_flows.model.guideline import Guideline, KillMatrix
 from golden_flows.model.matrix import Cell, Result, Run, StageRun
 from golden_flows.model.outcome import Outcome, worst
 from golden_flows.model.stage import Stage
@@ -189,6 +189,7 @@ class _Reading:
             plan_sha256=str(started.get("plan_sha256") or ""),
             cells=tuple(self._cell(pair, draft) for pair, draft in self.cells.items()),
             host={key: str(value) for key, value in (started.get("host") or {}).items()},
+            kill_matrix=_kill_matrix(started.get("kill_matrix")),
             notes=tuple(dict.fromkeys(self.notes)),
             said_exit_code=None if said is None else int(said),
         )
@@ -218,6 +219,19 @@ class _Reading:
         seconds = ((self.last_at or began) - began).total_seconds()
         detail = "begun and never ended"
         return StageRun(stage=stage, outcome=Outcome.BROKEN, seconds=seconds, detail=detail, started_at=began)
+
+
+def _kill_matrix(document: Event | None) -> KillMatrix | None:
+    """None in a journal of a suite that had none."""
+    if document is None:
+        return None
+    return KillMatrix(
+        sha256=str(document["sha256"]),
+        made_at=str(document["made_at"]),
+        suite_version=str(document["suite_version"]),
+        checks=int(document["checks"]),
+        proved_on_guests=int(document["proved_on_guests"]),
+    )
 
 
 def _key(event: Event) -> tuple[str, str, str]:

@@ -35,6 +35,22 @@ class Requirement:
     """The command line's word without which it is no part of a run (``--return-trip``); empty: of every run."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class KillMatrix:
+    """The document that shows how far each check of a guideline was proved able to fail: ``docs/proof``."""
+
+    sha256: str
+    """Of ``kill-matrix.json``."""
+    made_at: str
+    """ISO 8601, UTC."""
+    suite_version: str
+    checks: int
+    proved_on_guests: int
+
+    def __str__(self) -> str:
+        return f"{self.proved_on_guests} of {self.checks} checks proved on guests, {self.made_at[:10]}"
+
+
 @dataclass(frozen=True)
 class Guideline:
     """All requirements, in the order of the story."""

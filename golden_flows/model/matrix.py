@@ -10,7 +10,7 @@ from functools import cached_property
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.evidence import Evidence
 from golden_flows.model.finding import Finding
-from golden_flows.model.guideline import Guideline, Level
+from golden_flows.model.guideline import Guideline, KillMatrix, Level
 from golden_flows.model.outcome import ExitCode, Outcome, exit_code, worst
 from golden_flows.model.stage import Stage
 
@@ -75,6 +75,8 @@ class Run:
     plan_sha256: str
     cells: tuple[Cell, ...]
     host: Mapping[str, str] = field(default_factory=dict)
+    kill_matrix: KillMatrix | None = None
+    """How far the guideline's checks were proved able to fail, as the suite knew when the run began."""
     notes: tuple[str, ...] = ()
     """Things a reader must know: leftovers, interruptions, which clouds.yaml was used."""
     said_exit_code: int | None = None

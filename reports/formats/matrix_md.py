@@ -128,6 +128,8 @@ def _facts(run: Run) -> Iterator[str]:
     yield f"| Guideline | {prose(run.guideline.version)} |"
     yield f"| Suite | {prose(run.suite_version)} |"
     yield f"| Plan | {len(run.plan)} checks, sha256 {_in_table(code(run.plan_sha256))} |"
+    if run.kill_matrix:
+        yield f"| Kill matrix | {run.kill_matrix}, sha256 {_in_table(code(run.kill_matrix.sha256))} |"
     yield f"| Exit code | {run.exit_code.value}: {EXIT_MEANINGS[run.exit_code]} |"
     yield ""
     for note in run.notes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def document(run: Run) -> JSON:
         "exit_code": run.exit_code.value,
         "exit_meaning": EXIT_MEANINGS[run.exit_code],
         "host": dict(run.host),
+        "kill_matrix": asdict(run.kill_matrix) if run.kill_matrix else None,
         "notes": list(run.notes),
         "cells": [_cell(run, cell) for cell in run.cells],
     }

@@ -19,18 +19,3 @@ def test_what_went_abroad_comes_home_with_what_it_gained_as_a_machine_of_its_own
     assert result.exit_code == 0, result.explain()
     assert result.by_outcome("pass") >= RETURN, result.explain()
     require_foretold(result, "private", "public-lite", return_trip=True, whole=True)
-
-
-@pytest.mark.parametrize(
-    ("faults", "failed"),
-    [
-        (["private:stage_lost"], {"RT-1"}),
-        (["public-lite:old_snapshot", "private:same_hostkeys"], {"RT-2", "RT-3"}),
-    ],
-)
-def test_a_fault_on_the_way_home_is_caught(faults: list[str], failed: set[str], tmp_path: Path) -> None:
-    result = run_interop("private", "public-lite", tmp_path, faults, options=["--return-trip"])
-    assert result.exit_code == 1, result.explain()
-    assert result.by_outcome("fail") == failed, result.explain()
-    assert result.by_outcome("blocked") == (RETURN - failed if "RT-1" in failed else set()), result.explain()
-    assert not result.by_outcome("broken"), result.explain()

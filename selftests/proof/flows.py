@@ -27,16 +27,20 @@ def fault(spec: str, must_fail: str, dependents: str = "") -> Fault:
 class Flow:
     """One run. Faults share a run only where neither can reach the other's checks: a boot is the dear thing here."""
 
-    faults: tuple[Fault, ...]
+    faults: tuple[Fault, ...] = ()
     blocked: frozenset[str] = frozenset()
     """What cannot be tried then; exactly this."""
     dst: str = "public-lite"
     src: str = "private"
     is_nightly: bool = False
+    variants: tuple[str, ...] = ()
+    """``CLOUD:VARIANT``: what the clouds are like besides, and nothing may fail by it."""
+    image: str | None = None
+    options: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
-        return "+".join(one.spec for one in self.faults)
+        return "+".join((*(one.spec for one in self.faults), *self.variants, *self.options))
 
 
 NOT_AFTER_EXPORT = {"EX-1", "EX-2", "EX-3", "EX-4", "LC-2"}
@@ -238,5 +242,17 @@ FLOWS = (
             fault("multinic-jumbo:no_policy_route", "N2-3"),
         ),
         dst="multinic-jumbo",
+    ),
+    # On the way home: a boot at home again, and one of the copy beside it.
+    Flow(
+        (fault("private:stage_lost", "RT-1"),),
+        blocked=frozenset({"RT-2", "RT-3"}),
+        options=("--return-trip",),
+        is_nightly=True,
+    ),
+    Flow(
+        (fault("public-lite:old_snapshot", "RT-2"), fault("private:same_hostkeys", "RT-3")),
+        options=("--return-trip",),
+        is_nightly=True,
     ),
 )

@@ -8,7 +8,6 @@ import resource
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
@@ -22,9 +21,7 @@ from reports import write as writing
 from reports.read import read_run
 from reports.rows import SYMBOLS, WORDS
 from reports.write import Format, formats, write_all
-
-if TYPE_CHECKING:
-    from selftests.reports.conftest import JournalBuilder
+from selftests.reports.conftest import JournalBuilder
 
 Load = Callable[[str], Guideline]
 RUNS = ("healthy", "failing", "killed", "hostile", "crowd")
@@ -78,6 +75,20 @@ def test_results_fit_their_schema(folder: Path, load: Load) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     path = formats()["results.json"].write(read_run(folder, load=load), folder)
     jsonschema.Draft202012Validator(schema).validate(json.loads(path.read_text("utf-8")))
+
+
+def test_a_report_names_the_kill_matrix_that_the_suite_had(tmp_path: Path, load: Load) -> None:
+    told = {"sha256": "cd" * 32, "made_at": "2026-11-28T17:00:00+00:00", "suite_version": "0.1.0"}
+    folder = JournalBuilder(tmp_path / "run").start(kill_matrix={**told, "checks": 100, "proved_on_guests": 7}).folder
+    files = write_all(folder, load=load)
+    document = json.loads(files["results.json"].read_text("utf-8"))
+    assert document["kill_matrix"] == {**told, "checks": 100, "proved_on_guests": 7}
+    schema = json.loads((Path(writing.__file__).parent / "results.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(document)
+    for name in ("matrix.html", "matrix.md"):
+        text = files[name].read_text("utf-8")
+        assert "cd" * 32 in text
+        assert "7 of 100 checks proved on guests, 2026-11-28" in text
 
 
 def test_schema_lists_every_word_of_the_model() -> None:
