@@ -113,6 +113,19 @@ class Journal:
             text = text.replace(secret, REDACTED)
         return text
 
+    def adopt(self, line: bytes) -> None:
+        """Append an event that another machine's journal of this run has, as it stands. Raises ``RecordError``."""
+        self._append(line + b"\n")
+        event = json.loads(line)
+        for subscriber in self._subscribers:
+            subscriber(event)
+
+    def adopt_evidence(self, digest: str, content: bytes) -> None:
+        """Keep evidence of another machine. Raises ``RecordError`` when it is not what its name says, too."""
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise RecordError(f"evidence {digest[:12]}… did not arrive as it was sent", "run again")
+        self._keep(digest, content)
+
     def _redacted(self, value: object) -> object:
         """Before JSON escapes a secret's quotes and newlines, and for subscribers as well as for the file."""
         if isinstance(value, str):
@@ -127,7 +140,12 @@ class Journal:
         document = {"at": datetime.now(UTC).isoformat(), "event": event, **plain}
         line = json.dumps(document, ensure_ascii=False) + "\n"
         # A guest may have said "\\ud800" in JSON: escaped again it is still JSON, encoded strictly it would raise.
-        content = (b"\n" if self._torn else b"") + line.encode("utf-8", "backslashreplace")
+        self._append(line.encode("utf-8", "backslashreplace"))
+        for subscriber in self._subscribers:
+            subscriber(document)
+
+    def _append(self, line: bytes) -> None:
+        content = (b"\n" if self._torn else b"") + line
         try:
             written_bytes = os.write(self._descriptor, content)
             if written_bytes < len(content):  # a disk that fills up takes a part without complaint
@@ -139,8 +157,6 @@ class Journal:
                 f"cannot write the journal {self.path}: {error.strerror}",
                 "free some space there, or choose --results FOLDER; then run again",
             ) from error
-        for subscriber in self._subscribers:
-            subscriber(document)
 
     def evidence(
         self, pair: Pair, stage: Stage, name: str, content: bytes, *, source: str, media_type: str = "text/plain"
@@ -149,17 +165,7 @@ class Journal:
         for secret in self._secrets:
             content = content.replace(secret.encode(), REDACTED.encode())
         digest = hashlib.sha256(content).hexdigest()
-        target = self.folder / "evidence" / digest
-        partial = target.with_name(f".{digest}.{os.getpid()}")
-        try:
-            partial.write_bytes(content)
-            partial.replace(target)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise RecordError(
-                f"cannot keep evidence in {target.parent}: {error.strerror}",
-                "free some space there, or choose --results FOLDER; then run again",
-            ) from error
+        self._keep(digest, content)
         kept = Evidence(name, digest, len(content), media_type, source, datetime.now(UTC))
         self.write(
             "evidence",
@@ -176,6 +182,19 @@ class Journal:
             },
         )
         return kept
+
+    def _keep(self, digest: str, content: bytes) -> None:
+        target = self.folder / "evidence" / digest
+        partial = target.with_name(f".{digest}.{os.getpid()}")
+        try:
+            partial.write_bytes(content)
+            partial.replace(target)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise RecordError(
+                f"cannot keep evidence in {target.parent}: {error.strerror}",
+                "free some space there, or choose --results FOLDER; then run again",
+            ) from error
 
     def close(self) -> None:
         if self._descriptor >= 0:

@@ -72,6 +72,8 @@ class PreparedRun:
     workspace: Workspace
     session: Session
     lender: Lender
+    faults: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By reference cloud."""
     desk: LendingDesk | None = None
     troubles: list[str] = field(default_factory=list)
     """What was still on reference clouds when they stopped."""
@@ -163,7 +165,7 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
         )
         session = Session.open(context, guideline, checks)
         run = PreparedRun(
-            context, workspace, session, _lender(session, choice, faults, asked.install, glance, say, begun)
+            context, workspace, session, lender_of(session, choice, faults, asked.install, glance, say, begun), faults
         )
         begun.append(run)
         session.lender = run.lender
@@ -193,15 +195,19 @@ def _own_image(asked: Asked, scratch: Path, say: Say) -> OwnImage | None:
     return own_image.fetch(asked.image, asked.image_format, asked.image_properties, scratch, say)
 
 
-def _lender(
+def lender_of(
     session: Session,
     choice: Choice,
     faults: Mapping[str, Sequence[str]],
     install: bool,
     image: str | None,
     say: Say,
-    begun: Sequence[PreparedRun],
+    begun: Sequence[PreparedRun] = (),
 ) -> Lender:
+    """Who lends the reference clouds of this choice to the session's cells, and tells the journal of each.
+
+    ``begun``: hears of what was still on clouds that leave before the end.
+    """
     scratch = session.context.scratch
 
     def start(name: str, spawned: Callable[[ReferenceCloud], None]) -> ReferenceCloud:
@@ -221,8 +227,9 @@ def _lender(
         _write_cloud(session, session.read_configs([cloud.name], [cloud.clouds_yaml])[cloud.name])
 
     def leaves(cloud: ReferenceCloud) -> None:
+        troubles = session.leave(cloud)
         for run in begun:
-            run.troubles += session.leave(cloud)
+            run.troubles += troubles
 
     return Lender(
         {name: choice.offers[name] for name in choice.reference},

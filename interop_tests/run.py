@@ -6,12 +6,14 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
 
+from golden_flows import own_image
 from golden_flows.errors import InteropError, MissingProgram, RecordError, UsageError
 from golden_flows.guideline import load_checks, load_guideline
 from golden_flows.interrupts import end_on_signals, uninterrupted
@@ -24,12 +26,15 @@ from golden_flows.preparation import Asked, PreparedRun, prepare, split_names
 from golden_flows.progress import Progress, plain_console
 from golden_flows.session import RunContext, Session
 from golden_flows.sharding import Shard
+from interop_tests.far_workers import SHIPPED, FarWorker, Parcel, far_hosts, joined, receive, told_to
 from reports.formats import terminal
 from reports.read import read_run
 from reports.write import write_all
 
 WORKER_KEY = "golden_flows"
 """Where the run's context travels to pytest-xdist workers."""
+FAR_KEY = "golden_flows_far"
+"""Where those on other machines find what else they must know."""
 
 
 class InteropRun:
@@ -45,6 +50,9 @@ class InteropRun:
         self._lost_record: RecordError | None = None
         self._lost_workers: list[str] = []
         self._remote: RemoteLender | None = None
+        self._far: FarWorker | None = None
+        self._hosts: dict[str, int] = {}
+        """Other machines that workers are asked for on, and how many on each."""
         self._worker_input: dict[str, Any] | None = getattr(config, "workerinput", None)
         if self._worker_input is None:
             _quieten(config)
@@ -59,6 +67,10 @@ class InteropRun:
         if self._worker_input is not None:
             context = RunContext.loads(self._worker_input[WORKER_KEY])
             part = str(self._worker_input["workerid"])
+            if told := self._worker_input.get(FAR_KEY):
+                self._far = FarWorker.begin(context, part, told)
+                self._session = self._far.session
+                return None
             self._remote = RemoteLender(context.lending_ticket) if context.lending_ticket else None
             guideline = load_guideline(context.plan.guideline)
             self._session = Session.open(context, guideline, load_checks(), part, self._remote)
@@ -66,7 +78,14 @@ class InteropRun:
         self._console = plain_console(_own_stdout())
         self._progress = Progress(self._console, self._began_s)
         try:
-            self._run = prepare(self._asked(), self._progress.say, _workers(self._config))
+            self._hosts = far_hosts(self._config)
+            asked = self._asked()
+            if self._hosts and asked.image and not own_image.is_glance_name(asked.image):
+                raise UsageError(
+                    f"--image {own_image.shown(asked.image)} is on this machine, workers are on others (--tx)",
+                    "import it into the sources and name it: --image glance:NAME",
+                )
+            self._run = prepare(asked, self._progress.say, _workers(self._config))
         except UsageError as error:
             print(_one_message(error), file=sys.stderr)
             return ExitCode.USAGE.value
@@ -108,9 +127,18 @@ class InteropRun:
         )
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_setupnodes(self, config: pytest.Config) -> None:
+        if self._hosts:
+            given = config.invocation_params
+            config.invocation_params = replace(given, args=joined([str(one) for one in given.args]))
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         if self._run:
             node.workerinput[WORKER_KEY] = self._run.context.dumps()
+            node.workerinput[FAR_KEY] = told_to(
+                node, self._hosts, self._run.faults, install=self._config.getoption("--install")
+            )
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
@@ -122,6 +150,8 @@ class InteropRun:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object | None) -> None:
+        if self._run:
+            self._receive(getattr(node, "workeroutput", {}).get(SHIPPED))
         if error and self._run:
             self._lost_workers.append(f"worker {node.gateway.id} was lost ({error})")
 
@@ -158,14 +188,33 @@ class InteropRun:
             return report.outcome, "", ""
         return None
 
-    # -- end
+    # -- what workers on other machines write down
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """What cannot be written down is not tried: the run stops, and cleans up."""
         if call.excinfo and isinstance(call.excinfo.value, RecordError):
             self._lost_record = call.excinfo.value
             item.session.shouldstop = call.excinfo.value.what
+        report = yield
+        if self._far is not None:
+            setattr(report, SHIPPED, self._far.parcel())
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if self._run:
+            self._receive(report.__dict__.pop(SHIPPED, None))
+
+    def _receive(self, parcel: Parcel | None) -> None:
+        try:
+            receive(self.session.journal, parcel)
+        except RecordError as error:
+            self._lost_record = error
+
+    # -- end
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -220,6 +269,10 @@ class InteropRun:
     def _end_of_worker(self) -> None:
         """A worker deletes what it made; what it cannot, the controller tries again."""
         session, self._session = self._session, None
+        if self._far is not None:
+            far, self._far = self._far, None
+            self._config.workeroutput[SHIPPED] = far.close()  # type: ignore[attr-defined]  # pytest-xdist's
+            return
         if session:
             try:
                 session.end_cell()

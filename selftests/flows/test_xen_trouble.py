@@ -71,6 +71,7 @@ def wait_for_error(openstack: Callable[..., Any], name: str) -> str:
     return str(server["fault"])
 
 
+@pytest.mark.nightly
 def test_guests_of_a_host_that_dies_are_in_error_and_the_next_one_gets_a_new_host(
     state: Path, openstack: Callable[..., Any]
 ) -> None:

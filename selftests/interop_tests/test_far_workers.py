@@ -1,0 +1,102 @@
+"""What workers on other machines are told, and how what they write down comes home."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from golden_flows.errors import RecordError, UsageError
+from golden_flows.journal import Journal
+from golden_flows.model.cloud import Pair
+from golden_flows.model.stage import Stage
+from golden_flows.workspace import Workspace
+from interop_tests.far_workers import FarWorker, far_hosts, joined, receive
+
+PAIR = Pair("a", "b")
+
+
+def config(*tx: str, dist: str = "load") -> pytest.Config:
+    return cast(pytest.Config, SimpleNamespace(option=SimpleNamespace(tx=list(tx), dist=dist)))
+
+
+def test_workers_are_counted_by_the_machine_they_are_asked_for_on() -> None:
+    asked = config("2*ssh=one//python=/opt/p", "ssh=one//python=/opt/q", "ssh=two", "3*popen", "popen//python=python3")
+    assert far_hosts(asked) == {"one": 3, "two": 1}
+    assert far_hosts(config("2*popen", dist="no")) == {}
+
+
+def test_gateways_without_distribution_are_refused() -> None:
+    """pytest-xdist would say nothing and run it all here."""
+    with pytest.raises(UsageError, match="--tx without -d"):
+        far_hosts(config("ssh=one", dist="no"))
+
+
+def test_an_option_and_its_folder_become_one_word(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    assert joined(["--results", folder, "--src", "a", folder, f"--x={folder}", folder]) == (
+        f"--results={folder}",
+        "--src",
+        "a",
+        folder,
+        f"--x={folder}",
+        folder,
+    )
+
+
+@pytest.fixture
+def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FarWorker:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    workspace = Workspace.create(tmp_path / "far", "run-gw0")
+    journal = Journal(workspace.results)
+    session = SimpleNamespace(journal=journal, end_cell=lambda: journal.write("note", text="cell over"))
+    session.disconnect = journal.close
+    return FarWorker(cast("object", session), workspace, cast("object", SimpleNamespace(close=lambda: None)))  # type: ignore[arg-type]
+
+
+def test_everything_comes_home_once_in_order_and_with_its_evidence(far: FarWorker, tmp_path: Path) -> None:
+    home = Journal(tmp_path / "home")
+    told: list[dict[str, object]] = []
+    home.subscribe(told.append)
+    far.session.journal.write("note", text="one\nline")
+    kept = far.session.journal.evidence(PAIR, Stage.BOOT, "console", b"\x00words", source="far")
+    receive(home, far.parcel())
+    far.session.journal.write("note", text="two")
+    receive(home, far.close())
+    receive(home, None)
+    home.close()
+    events = [json.loads(line) for line in (tmp_path / "home" / "journal.jsonl").read_text("utf-8").splitlines()]
+    assert [one.get("text") or one.get("name") for one in events] == ["one\nline", "console", "two", "cell over"]
+    assert events == told
+    assert (tmp_path / "home" / "evidence" / kept.sha256).read_bytes() == b"\x00words"
+    assert not far.workspace.results.exists()
+    assert not far.workspace.scratch.exists()
+
+
+def test_a_line_that_is_still_being_written_waits_for_the_next_parcel(far: FarWorker) -> None:
+    far.session.journal.write("note", text="whole")
+    with far.session.journal.path.open("ab") as torn:
+        torn.write(b'{"event": "no')
+    assert [json.loads(line)["text"] for line in far.parcel()["lines"]] == ["whole"]
+    with far.session.journal.path.open("ab") as torn:
+        torn.write(b'te", "text": "later"}\n')
+    assert [json.loads(line)["text"] for line in far.parcel()["lines"]] == ["later"]
+    far.close()
+
+
+def test_evidence_that_was_damaged_on_the_way_is_no_evidence(tmp_path: Path) -> None:
+    home = Journal(tmp_path)
+    try:
+        with pytest.raises(RecordError, match="did not arrive as it was sent"):
+            receive(home, {"lines": [], "evidence": {"0" * 64: b"other"}})
+        assert list((tmp_path / "evidence").iterdir()) == []
+    finally:
+        home.close()
+
+
+def test_another_version_of_the_suite_is_refused_by_name() -> None:
+    with pytest.raises(UsageError, match=r"has golden-flows .*, the run is of 99"):
+        FarWorker.begin(cast("object", None), "gw0", {"suite_version": "99"})  # type: ignore[arg-type]
