@@ -6,7 +6,7 @@ from golden_flows.errors import shorten
 from golden_flows.model.check import SILENT_GUEST, check, given, verdict
 from golden_flows.model.facts import Facts, PortFacts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
-from golden_flows.model.guest import DhcpLease, GuestReport, canonical_mac
+from golden_flows.model.guest import DhcpLease, GuestReport
 from golden_flows.model.network_seen import ACK
 
 DEFAULT = ("default", "0.0.0.0/0")
@@ -28,10 +28,10 @@ def option_121_is_told_and_followed(facts: Facts) -> Said:
     for port in boot.ports:
         if not port.dhcp or port.is_ipv6_alone:
             continue
-        lease = _lease(port, boot.report)
+        lease = boot.report.lease(port.mac)
         if lease is None:
             if port is boot.ports[0] or port.host_routes:
-                unseen.append(f"the guest kept no lease of {_name(port)} (see N1-1)")
+                unseen.append(f"the guest kept no lease of {port.name} (see N1-1)")
             continue
         told += bool(lease.classless_routes or port.host_routes)
         findings += _untold(port, lease)
@@ -54,13 +54,13 @@ def lease_is_renewed_and_keeps_its_address(facts: Facts) -> Said:
         return SILENT_GUEST
     port = boot.ports[0]
     if not port.dhcp or port.is_ipv6_alone:
-        return NotApplicable(f"{_name(port)} has no DHCP for IPv4")
+        return NotApplicable(f"{port.name} has no DHCP for IPv4")
     if seen.renewal is None or seen.renewal.error:
         return NotObserved(seen.unseen or (seen.renewal.error if seen.renewal else "no DHCP server is known"))
     remedy = (
         "let UDP from the guest's own address to port 67 of its DHCP server through, and keep the port's host entry"
     )
-    subject, expected = f"renewal of the lease of {_name(port)}", f"ACK of {port.fixed_ip}"
+    subject, expected = f"renewal of the lease of {port.name}", f"ACK of {port.fixed_ip}"
     if (seen.renewal.answer, seen.renewal.ip) == (ACK, port.fixed_ip):
         return ()
     answered = f"{seen.renewal.answer.upper()} of {seen.renewal.ip}" if seen.renewal.answer else "no answer"
@@ -83,14 +83,14 @@ def time_servers_and_search_domains_are_told(facts: Facts) -> Said:
         return NotApplicable(f"{facts.dst.cloud} claims neither ntp_servers nor search_domains")
     if boot.report is None or not boot.ports:
         return SILENT_GUEST
-    lease = _lease(boot.ports[0], boot.report)
+    lease = boot.report.lease(boot.ports[0].mac)
     if lease is None:
-        return NotObserved(f"the guest kept no lease of {_name(boot.ports[0])} (see N1-1)")
+        return NotObserved(f"the guest kept no lease of {boot.ports[0].name} (see N1-1)")
     asked = seen.renewal if seen is not None and seen.renewal is not None and seen.renewal.answer == ACK else None
     answers = (lease.ntp, asked.ntp if asked else ()), (lease.search, asked.search if asked else ())
     remedy = "set the option on the DHCP server (neutron: extra_dhcp_opts, dnsmasq_config_file), or do not claim it"
     return tuple(
-        Finding(f"DHCP {what} of {_name(boot.ports[0])}", _listed(claimed), _listed(kept or told), remedy)
+        Finding(f"DHCP {what} of {boot.ports[0].name}", _listed(claimed), _listed(kept or told), remedy)
         for (what, claimed), (kept, told) in zip(claims, answers, strict=True)
         if claimed and tuple(one.rstrip(".") for one in kept or told) != claimed
     )
@@ -100,7 +100,7 @@ def _untold(port: PortFacts, lease: DhcpLease) -> list[Finding]:
     """Host routes that the API knows and option 121 does not; its default route is N1-1's to judge."""
     remedy = "send option 121 with every host route of the subnet, and with its default route beside them"
     return [
-        Finding(f"DHCP option 121 of {_name(port)}", f"{destination} via {gateway}", _routes(lease), remedy)
+        Finding(f"DHCP option 121 of {port.name}", f"{destination} via {gateway}", _routes(lease), remedy)
         for destination, gateway in port.host_routes
         if (destination, gateway) not in lease.classless_routes
     ]
@@ -126,19 +126,9 @@ def _same(one: str, other: str) -> bool:
     return one == other or (one in DEFAULT and other in DEFAULT)
 
 
-def _lease(port: PortFacts, report: GuestReport) -> DhcpLease | None:
-    """The newest of the port's NIC."""
-    leases = [one for one in report.leases if canonical_mac(one.mac) == canonical_mac(port.mac)]
-    return leases[-1] if leases else None
-
-
 def _routes(lease: DhcpLease) -> str:
     return ", ".join(f"{destination} via {gateway}" for destination, gateway in lease.classless_routes[:8]) or "none"
 
 
 def _listed(words: tuple[str, ...]) -> str:
     return shorten(", ".join(words), 160) or "none"
-
-
-def _name(port: PortFacts) -> str:
-    return f"port {port.mac} on {port.network}"

@@ -38,7 +38,7 @@ def answers_leave_by_the_nic_that_was_asked(facts: Facts) -> Said:
         if path.interface is None:
             unseen.append(f"the guest's kernel does not say how it answers {path.peer} from {path.source}")
         elif path.interface != nic.name:
-            findings.append(Finding(subject, f"by {nic.name}, the NIC of {_name(port)}", path.interface, remedy))
+            findings.append(Finding(subject, f"by {nic.name}, the NIC of {port.name}", path.interface, remedy))
         elif path.answered is False:
             remedy = "look for a filter between the port and its network, and for rp_filter in the guest"
             findings.append(Finding(subject, "an answer to a ping", "none", remedy))
@@ -69,13 +69,13 @@ def static_nics_have_their_network_s_mtu(facts: Facts) -> Said:
         )
         if key in served and served[key] != port.mtu:
             actual = "null" if served[key] is None else str(served[key])
-            findings.append(Finding(f"mtu of {_name(port)} in network_data.json", str(port.mtu), actual, remedy))
+            findings.append(Finding(f"mtu of {port.name} in network_data.json", str(port.mtu), actual, remedy))
         if link is None:
-            unseen.append(f"the guest has no NIC for {_name(port)} (see N2-1, PV-1)")
+            unseen.append(f"the guest has no NIC for {port.name} (see N2-1, PV-1)")
         elif link.mtu is None:
             unseen.append(f"the guest did not report the MTU of {link.name}")
         elif link.mtu != port.mtu:
-            findings.append(Finding(f"MTU of {link.name}, {_name(port)}", str(port.mtu), str(link.mtu), remedy))
+            findings.append(Finding(f"MTU of {link.name}, {port.name}", str(port.mtu), str(link.mtu), remedy))
     return verdict(findings, unseen)
 
 
@@ -98,7 +98,7 @@ def first_of_several_addresses_works(facts: Facts) -> Said:
     missing = [ip for ip in fixed if ip not in has and (ip == fixed[0] or ip in told)]
     remedy = "configure every address that the metadata conveys; let clients use the first where it conveys but one"
     actual = ", ".join(nic.addresses) or "none"
-    return tuple(Finding(f"address {ip} of {_name(plug.port)}", f"on {nic.name}", actual, remedy) for ip in missing)
+    return tuple(Finding(f"address {ip} of {plug.port.name}", f"on {nic.name}", actual, remedy) for ip in missing)
 
 
 @check("N2-9", needs=("boot", "network_seen"))
@@ -118,7 +118,7 @@ def vlans_are_made_on_their_nics(facts: Facts) -> Said:
     findings: list[Finding] = []
     unmade: list[str] = []
     for one in vlans:
-        subject = f"VLAN {one.number} of {_name(ports[one.mac])}"
+        subject = f"VLAN {one.number} of {ports[one.mac].name}"
         if one.parent_mac is None or one.number is None:
             remedy = "name in vlan_link the id of a link of the same network_data.json, and in vlan_id a number"
             findings.append(Finding(subject, "on a link that is told", f"on {shorten(one.link, 60)!r}", remedy))
@@ -155,14 +155,14 @@ def host_routes_of_the_subnets_are_there(facts: Facts) -> Said:
     for port, destination, gateway in wanted:
         link = boot.report.link(port.mac)
         if link is None:
-            unseen.append(f"the guest has no NIC for {_name(port)} (see N2-1, PV-1)")
+            unseen.append(f"the guest has no NIC for {port.name} (see N2-1, PV-1)")
             continue
         ways = [one for one in boot.report.routes if one.destination == destination]
         if not any(one.interface == link.name and one.gateway == gateway for one in ways):
             remedy = "put the subnet's host_routes into network_data.json (static) and into DHCP option 121"
             actual = ", ".join(f"{one.gateway or 'on link'} by {one.interface}" for one in ways[:4]) or "no such route"
             expected = f"{gateway} by {link.name}"
-            findings.append(Finding(f"route to {destination} of {_name(port)}", expected, actual, remedy))
+            findings.append(Finding(f"route to {destination} of {port.name}", expected, actual, remedy))
     return verdict(findings, unseen)
 
 
@@ -174,7 +174,3 @@ def _has_dhcp(port: PortFacts) -> bool:
 def _networks(boot: BootFacts) -> str:
     kinds: Mapping[bool, str] = {True: "DHCP", False: "static"}
     return ", ".join(f"{port.network} ({kinds[port.dhcp]})" for port in boot.ports) or "none"
-
-
-def _name(port: PortFacts) -> str:
-    return f"port {port.mac} on {port.network}"

@@ -26,7 +26,7 @@ def attached_nic_comes_and_is_configured(facts: Facts) -> Said:
     port = plug.port
     if port is None or port.fixed_ip is None:
         return NotObserved("the API gives the attached port no fixed address")
-    subject = f"attached {_name(port)}"
+    subject = f"attached {port.name}"
     if plug.seconds_to_nic is None:
         remedy = "look into the compute service's log for the attachment, and whether the image handles PCI hot-plug"
         actual = f"no such NIC {plug.waited_s:.0f} s after the API had said yes"
@@ -57,7 +57,7 @@ def detached_nic_leaves_nothing_behind(facts: Facts) -> Said:
         return unseen
     if plug.port is None:
         return NotObserved("the API gives no account of the attached port")
-    subject = f"detached {_name(plug.port)}"
+    subject = f"detached {plug.port.name}"
     findings = _loose_ends(plug, plug.port, subject)
     served = served_macs(plug.network_data_after or {}) | served_macs(after.network_data if after else {})
     if canonical_mac(plug.port.mac) in served:
@@ -113,7 +113,3 @@ def _network_time(report: GuestReport) -> float:
         for one in report.phases
         if one.name in ("network", "drivers") and one.began_s is not None and one.ended_s is not None
     )
-
-
-def _name(port: PortFacts) -> str:
-    return f"port {port.mac} on {port.network}"

@@ -53,7 +53,7 @@ def ipv6_addresses_come_as_the_subnet_says(facts: Facts) -> Said:
         if port.subnet6 is None:
             unseen.append(f"the API shows no subnet of {port.fixed_ip6}")
         elif nic is None:
-            unseen.append(f"the guest has no NIC for {_name(port)} (see PV-1)")
+            unseen.append(f"the guest has no NIC for {port.name} (see PV-1)")
         else:
             if port is boot.ports[0]:
                 findings += _address_defects(port, port.subnet6, nic)
@@ -79,7 +79,7 @@ def metadata_answers_over_ipv6(facts: Facts) -> Said:
     nic = seen.nic(canonical_mac(boot.ports[0].mac))
     answers = [one for one in seen.metadata if nic is not None and one.interface == nic.name]
     if not answers:
-        return NotObserved(f"the guest has no NIC for {_name(boot.ports[0])} (see PV-1)")
+        return NotObserved(f"the guest has no NIC for {boot.ports[0].name} (see PV-1)")
     answer = answers[-1]
     subject = f"metadata at [{METADATA_ADDRESS}%{shorten(answer.interface, 20)}]"
     actual = str(answer.status) if answer.status is not None else f"no answer ({shorten(answer.error, 80)})"
@@ -107,7 +107,7 @@ def _address_defects(port: PortFacts, subnet: Subnet6, nic: Nic6) -> list[Findin
     accept = "has no IPv6" if nic.accept_ra is None else f"accept_ra {nic.accept_ra}"
     expected = f"{port.fixed_ip6} by {subnet.mode}"
     remedy = REMEDY_ANNOUNCE if subnet.mode in (SLAAC, STATELESS) else "check that DHCPv6 or metadata hands it out"
-    return [Finding(f"IPv6 address of {_name(port)}", expected, f"{nic.name} has {has} ({accept})", remedy)]
+    return [Finding(f"IPv6 address of {port.name}", expected, f"{nic.name} has {has} ({accept})", remedy)]
 
 
 def _origin_defects(port: PortFacts, subnet: Subnet6, nic: Nic6) -> list[Finding]:
@@ -121,7 +121,7 @@ def _origin_defects(port: PortFacts, subnet: Subnet6, nic: Nic6) -> list[Finding
                 findings.append(Finding(f"{one.ip} on {nic.name}", expected, "set by hand, without an end", remedy))
         elif subnet.mode in (STATEFUL, STATIC) and not one.permanent and _inside(one.ip, subnet.cidr):
             expected = f"{port.fixed_ip6} alone ({subnet.mode})"
-            findings.append(Finding(f"IPv6 addresses of {_name(port)}", expected, f"{one.ip} as well", REMEDY_MODES))
+            findings.append(Finding(f"IPv6 addresses of {port.name}", expected, f"{one.ip} as well", REMEDY_MODES))
     return findings
 
 
@@ -135,7 +135,7 @@ def _announced_defects(port: PortFacts, subnet: Subnet6, nic: Nic6) -> list[Find
     if not wrong:
         return []
     expected = f"{_flags(*wanted)}, as {subnet.ra_mode} has it"
-    subject = f"router advertisements to {_name(port)}"
+    subject = f"router advertisements to {port.name}"
     return [Finding(subject, expected, _flags(nic.managed, nic.other), REMEDY_MODES)]
 
 
@@ -150,7 +150,7 @@ def _told_defects(port: PortFacts, subnet: Subnet6, report: GuestReport) -> list
         return []
     actual = shorten(", ".join(told), 80) or "no IPv6 network"
     remedy = "the metadata must name the subnet's ipv6_address_mode: guests choose by it how to ask"
-    return [Finding(f"network_data.json of {_name(port)}", expected, actual, remedy)]
+    return [Finding(f"network_data.json of {port.name}", expected, actual, remedy)]
 
 
 def _flags(managed: bool | None, other: bool | None) -> str:
@@ -167,8 +167,4 @@ def _inside(ip: str, cidr: str) -> bool:
 def _no_ipv6(boot: BootFacts) -> Said:
     if not boot.ports:
         return NotObserved("the API lists no port of the server")
-    return NotApplicable(f"no IPv6 address in the API: {', '.join(f'{_name(p)} has {p.fixed_ip}' for p in boot.ports)}")
-
-
-def _name(port: PortFacts) -> str:
-    return f"port {port.mac} on {port.network}"
+    return NotApplicable(f"no IPv6 address in the API: {', '.join(f'{p.name} has {p.fixed_ip}' for p in boot.ports)}")

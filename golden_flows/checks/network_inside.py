@@ -30,13 +30,13 @@ def first_nic_has_its_network_s_mtu(facts: Facts) -> Said:
         return NotApplicable(f"{facts.dst.cloud} tells no MTU of {port.network}")
     nic = seen.find(port.mac)
     if nic is None:
-        return NotObserved(seen.unseen or f"the guest has no NIC for {_name(port)} (see N1-4)")
+        return NotObserved(seen.unseen or f"the guest has no NIC for {port.name} (see N1-4)")
     if port.is_ipv6_alone:
         return _mtu6(port, nic)
     findings = _told_mtu(port, boot.report) if port.dhcp else []
     if port.dhcp and nic.mtu != port.mtu:
         remedy = "let the image's DHCP client ask for option 26 and take it, and the server tell the network's MTU"
-        findings.append(Finding(f"MTU of {nic.name}, {_name(port)}", f"{port.mtu}", f"{nic.mtu}", remedy))
+        findings.append(Finding(f"MTU of {nic.name}, {port.name}", f"{port.mtu}", f"{nic.mtu}", remedy))
     paths, unseen = _paths(port, seen)
     return verdict(findings + paths, unseen)
 
@@ -49,7 +49,7 @@ def offered_name_servers_answer(facts: Facts) -> Said:
         return SILENT_GUEST
     port = boot.ports[0]
     if not port.dns:
-        return NotApplicable(f"the subnet of {_name(port)} offers no name server")
+        return NotApplicable(f"the subnet of {port.name} offers no name server")
     if seen.unseen:
         return NotObserved(seen.unseen)
     findings: list[Finding] = []
@@ -85,7 +85,7 @@ def nothing_of_the_nics_at_home_stays(facts: Facts) -> Said:
     if seen.unseen or (seen.home and seen.left_unseen):
         return NotObserved(seen.unseen or seen.left_unseen)
     if not seen.home:
-        nics = ", ".join(_name(port) for port in at_home.ports) or "none"
+        nics = ", ".join(port.name for port in at_home.ports) or "none"
         return NotApplicable(f"the NICs at home had nothing that those abroad have not: {nics}")
     owners = {word: port for port in at_home.ports for word in (canonical_mac(port.mac), port.fixed_ip, port.fixed_ip6)}
     remedy = "remove it before the export; an agent must find its NICs by what it is told at each start"
@@ -96,7 +96,7 @@ def nothing_of_the_nics_at_home_stays(facts: Facts) -> Said:
             asleep.append(f"{shorten(one.where, 120)} names {shorten(one.what, 60)}")
             continue
         owner = owners.get(one.what)
-        whose = f", of {_name(owner)}" if owner else ""
+        whose = f", of {owner.name}" if owner else ""
         subject = f"{shorten(one.what, 60)} of {facts.src.cloud}{whose}"
         findings.append(Finding(subject, "nowhere in the guest", f"in {shorten(one.where, 120)}", remedy))
     if asleep and not findings:
@@ -106,14 +106,14 @@ def nothing_of_the_nics_at_home_stays(facts: Facts) -> Said:
 
 def _told_mtu(port: PortFacts, report: GuestReport) -> list[Finding]:
     """Option 26 of the lease; who tells nothing tells Ethernet's."""
-    leases = [one for one in report.leases if canonical_mac(one.mac) == canonical_mac(port.mac)]
-    if not leases or (leases[-1].mtu or ETHERNET_MTU) == port.mtu:
+    lease = report.lease(port.mac)
+    if lease is None or (lease.mtu or ETHERNET_MTU) == port.mtu:
         return []
-    actual = "no option" if leases[-1].mtu is None else f"{leases[-1].mtu}"
+    actual = "no option" if lease.mtu is None else f"{lease.mtu}"
     remedy = (
         "have the DHCP server tell the network's MTU (neutron: advertise_mtu is the rule; nova-network: network_mtu)"
     )
-    return [Finding(f"DHCP MTU (option 26) of {_name(port)}", f"{port.mtu}", actual, remedy)]
+    return [Finding(f"DHCP MTU (option 26) of {port.name}", f"{port.mtu}", actual, remedy)]
 
 
 def _paths(port: PortFacts, seen: NetworkSeen) -> tuple[list[Finding], list[str]]:
@@ -147,8 +147,4 @@ def _mtu6(port: PortFacts, nic: NicInside) -> Said:
     if nic.mtu6 == port.mtu:
         return ()
     remedy = "have the router advertise the network's MTU (RFC 4861, 4.6.4)"
-    return (Finding(f"IPv6 MTU of {nic.name}, {_name(port)}", f"{port.mtu}", f"{nic.mtu6}", remedy),)
-
-
-def _name(port: PortFacts) -> str:
-    return f"port {port.mac} on {port.network}"
+    return (Finding(f"IPv6 MTU of {nic.name}, {port.name}", f"{port.mtu}", f"{nic.mtu6}", remedy),)

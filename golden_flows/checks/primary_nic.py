@@ -28,15 +28,13 @@ def dhcp_says_what_the_api_says(facts: Facts) -> Said:
         return NotObserved("the API lists no port of the server")
     port = boot.ports[0]
     if port.is_ipv6_alone:
-        return NotApplicable(f"{_name(port)} has no IPv4 address, only {port.fixed_ip6} (see N1-8)")
+        return NotApplicable(f"{port.name} has no IPv4 address, only {port.fixed_ip6} (see N1-8)")
     if port.fixed_ip is None or port.cidr is None:
-        return NotObserved(f"the API gives {_name(port)} no fixed address or no subnet")
+        return NotObserved(f"the API gives {port.name} no fixed address or no subnet")
     if not port.dhcp:
         return _told_otherwise(port, boot.report)
-    leases = [one for one in boot.report.leases if canonical_mac(one.mac) == canonical_mac(port.mac)]
-    if not leases:
-        return _without_lease(port, boot.report)
-    return tuple(_differences(port, leases[-1]))
+    lease = boot.report.lease(port.mac)
+    return _without_lease(port, boot.report) if lease is None else tuple(_differences(port, lease))
 
 
 @check("N1-4", needs=("boot", "auth"))
@@ -54,7 +52,7 @@ def primary_address_is_on_the_port_s_mac(facts: Facts) -> Said:
     if boot.report.link(port.mac) is None:
         macs = ", ".join(one.mac for one in boot.report.links if one.mac) or "none"
         remedy = "let the hypervisor give the NIC the MAC of its port"
-        findings.append(Finding(f"MAC of {_name(port)}", f"a NIC with {port.mac}", f"NICs with {macs}", remedy))
+        findings.append(Finding(f"MAC of {port.name}", f"a NIC with {port.mac}", f"NICs with {macs}", remedy))
     elif not carriers:
         unseen.append(f"no NIC carries {port.fixed_ip} (see N1-1)")
     for link in carriers:
@@ -82,7 +80,7 @@ def _differences(port: PortFacts, lease: DhcpLease) -> list[Finding]:
     )
     remedy = "compare the subnet with the DHCP agent's configuration, and look for a second DHCP server on the network"
     return [
-        Finding(f"DHCP {what} of {_name(port)}", f"{asked}", f"{got}", remedy)
+        Finding(f"DHCP {what} of {port.name}", f"{asked}", f"{got}", remedy)
         for what, same, asked, got in rows
         if not same
     ]
@@ -91,17 +89,17 @@ def _differences(port: PortFacts, lease: DhcpLease) -> list[Finding]:
 def _told_otherwise(port: PortFacts, report: GuestReport) -> Said:
     link = report.link(port.mac)
     if link is None:
-        return NotObserved(f"the guest has no NIC for {_name(port)} (see N1-4)")
+        return NotObserved(f"the guest has no NIC for {port.name} (see N1-4)")
     expected = f"{port.fixed_ip}/{ip_network(port.cidr or '', strict=False).prefixlen}"
     gateways = {one.gateway or "" for one in report.routes if one.destination in ("default", DEFAULT_ROUTE)}
     remedy = "there is no DHCP on this subnet: tell the address by metadata, config drive or flat injection"
     findings: list[Finding] = []
     if expected not in link.addresses:
         actual = ", ".join(link.addresses) or "none"
-        findings.append(Finding(f"address of {_name(port)}, without DHCP", expected, actual, remedy))
+        findings.append(Finding(f"address of {port.name}, without DHCP", expected, actual, remedy))
     if port.gateway_ip is not None and port.gateway_ip not in gateways:
         actual = _listed(gateways - {""})
-        findings.append(Finding(f"gateway of {_name(port)}, without DHCP", port.gateway_ip, actual, remedy))
+        findings.append(Finding(f"gateway of {port.name}, without DHCP", port.gateway_ip, actual, remedy))
     return tuple(findings)
 
 
@@ -110,7 +108,7 @@ def _without_lease(port: PortFacts, report: GuestReport) -> Said:
     if link is not None and port.fixed_ip in map(bare_ip, link.addresses):
         return NotObserved(f"{link.name} has {port.fixed_ip}, but the guest kept no lease of it")
     remedy = "check that the DHCP agent serves the network and knows the port, and that security rules let DHCP through"
-    return (Finding(f"DHCP lease of {_name(port)}", f"a lease of {port.fixed_ip}", "no lease", remedy),)
+    return (Finding(f"DHCP lease of {port.name}", f"a lease of {port.fixed_ip}", "no lease", remedy),)
 
 
 def _stale_rules(rules: str, boot: BootFacts) -> list[Finding]:
@@ -119,10 +117,6 @@ def _stale_rules(rules: str, boot: BootFacts) -> list[Finding]:
     stale = {canonical_mac(mac) for mac in MAC.findall(written)} - own
     remedy = "remove the file before export: it keeps eth0 for a NIC that stayed behind"
     return [Finding("udev network rules", "no MAC but the server's own", mac, remedy) for mac in sorted(stale)]
-
-
-def _name(port: PortFacts) -> str:
-    return f"port {port.mac} on {port.network}"
 
 
 def _listed(addresses: set[str] | tuple[str, ...]) -> str:

@@ -42,9 +42,9 @@ def drivers_are_the_paravirtual_ones(facts: Facts) -> Said:
         declared = _declared_nic(facts.dst, at)
         link = boot.report.link(port.mac)
         if link is None and _is_untold(boot, at):
-            unseen.append(f"the metadata does not name {_name(port)}, so the guest sought no driver for it (see N2-1)")
+            unseen.append(f"the metadata does not name {port.name}, so the guest sought no driver for it (see N2-1)")
         elif link is None and port.mac in {one.mac for one in served_vlans(boot.report.network_data)}:
-            unseen.append(f"{_name(port)} is a VLAN, which has no driver of its own, and none was made (see N2-9)")
+            unseen.append(f"{port.name} is a VLAN, which has no driver of its own, and none was made (see N2-9)")
         elif link is None:
             findings.append(_without_nic(port, declared, boot.report.drivers))
         elif link.driver is None:
@@ -52,7 +52,7 @@ def drivers_are_the_paravirtual_ones(facts: Facts) -> Said:
         elif not _is_wanted(link.driver, declared):
             remedy = "set hw_vif_model on the image, or declare nic_drivers in the cloud's profile"
             actual, remedy = _told_by(boot.report.drivers, link.driver, remedy)
-            findings.append(Finding(f"driver of {_name(port)}", _wanted(declared), actual, remedy))
+            findings.append(Finding(f"driver of {port.name}", _wanted(declared), actual, remedy))
     return verdict(findings, unseen)
 
 
@@ -113,7 +113,7 @@ def _without_nic(port: PortFacts, declared: Sequence[str], drivers: Drivers) -> 
     remedy = "offer a driver bundle for the guest's kernel, or put the driver into the image"
     digests = _digests(drivers)
     return Finding(
-        f"NIC of {_name(port)}", f"bound to {_wanted(declared)}", actual + digests, REMEDY_BUNDLE if digests else remedy
+        f"NIC of {port.name}", f"bound to {_wanted(declared)}", actual + digests, REMEDY_BUNDLE if digests else remedy
     )
 
 
@@ -148,7 +148,7 @@ def _nic_modules(profile: Profile, boot: BootFacts, report: GuestReport) -> tupl
             names = ()
         modules.update(map(_module, names))
         if not names:
-            missing.append(f"no driver of {_name(port)} is known")
+            missing.append(f"no driver of {port.name} is known")
     return modules, missing
 
 
@@ -166,7 +166,3 @@ def _on_disk(files: GuestFiles, drivers: Drivers) -> set[str]:
 def _module(driver: str) -> str:
     name = driver.removesuffix(".ko").replace("-", "_")
     return MODULE_OF.get(name, name)
-
-
-def _name(port: PortFacts) -> str:
-    return f"port {port.mac} on {port.network}"

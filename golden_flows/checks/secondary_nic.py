@@ -35,15 +35,15 @@ def further_nics_have_their_addresses(facts: Facts) -> Said:
     for port in boot.ports[1:]:
         link = boot.report.link(port.mac)
         if port.fixed_ip is None:
-            unseen.append(f"the API gives {_name(port)} no fixed address")
+            unseen.append(f"the API gives {port.name} no fixed address")
         elif link is None and canonical_mac(port.mac) not in served_macs(boot.report.network_data):
-            findings.append(Finding(_name(port), f"{port.fixed_ip} on its NIC", UNTOLD, REMEDY_UNTOLD))
+            findings.append(Finding(port.name, f"{port.fixed_ip} on its NIC", UNTOLD, REMEDY_UNTOLD))
         elif link is None:
-            unseen.append(f"the guest has no NIC for {_name(port)} (see PV-1)")
+            unseen.append(f"the guest has no NIC for {port.name} (see PV-1)")
         else:
             has = f"{link.name} has {', '.join(link.addresses) or 'no address'}"
             lacking = [one for one in _fixed(port) if one not in _addresses(link)]
-            findings += [Finding(_name(port), f"{one} on its NIC", has, REMEDY_UNTOLD) for one in lacking]
+            findings += [Finding(port.name, f"{one} on its NIC", has, REMEDY_UNTOLD) for one in lacking]
     return verdict(findings, unseen)
 
 
@@ -95,7 +95,7 @@ def no_address_is_on_another_nic(facts: Facts) -> Said:
             wrong += [f"{mac} in network_data.json" for mac in told if mac != own]
             findings += [Finding(f"address {ip}", f"on {port.mac}", shorten(one, 80), remedy) for one in wrong]
         if not any(port.fixed_ip in _addresses(one) for one in boot.report.links):
-            unseen.append(f"no NIC carries {port.fixed_ip}, the address of {_name(port)}")
+            unseen.append(f"no NIC carries {port.fixed_ip}, the address of {port.name}")
     return verdict(findings, unseen)
 
 
@@ -132,7 +132,3 @@ def _fixed(port: PortFacts) -> list[str]:
 
 def _addresses(link: Link) -> set[str | None]:
     return {bare_ip(one) for one in link.addresses} - {None}
-
-
-def _name(port: PortFacts) -> str:
-    return f"port {port.mac} on {port.network}"

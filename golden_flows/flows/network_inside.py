@@ -54,7 +54,7 @@ def question(boot: BootFacts, home: Sequence[str]) -> dict[str, object]:
     """What the probe is asked for: about the first NIC, except ``home``."""
     port, report = boot.ports[0], boot.report
     own = port.fixed_ip or ""
-    leases = [one for one in report.leases if canonical_mac(one.mac) == canonical_mac(port.mac)] if report else []
+    lease = report.lease(port.mac) if report else None
     has_ipv4 = bool(own) and not port.is_ipv6_alone
     names: list[list[object]] = [[ip_address(own).reverse_pointer, _PTR]] if own else []
     if report is not None and (hostname := report.identity.hostname or "").isascii() and hostname:
@@ -64,7 +64,7 @@ def question(boot: BootFacts, home: Sequence[str]) -> dict[str, object]:
         "mac": canonical_mac(port.mac),
         "gateway": (port.gateway_ip or "") if has_ipv4 else "",
         "sizes": [SMALL_BYTES, port.mtu, port.mtu + 1] if port.mtu and has_ipv4 else [],
-        "dhcp_server": (leases[-1].server_id or "") if leases and has_ipv4 else "",
+        "dhcp_server": (lease.server_id or "") if lease and has_ipv4 else "",
         "resolvers": list(port.dns),
         "questions": names,
         "home": list(home),

@@ -228,6 +228,11 @@ class PortFacts:
     """The whole of that subnet."""
 
     @property
+    def name(self) -> str:
+        """How findings name it: by MAC and network. The name that its owner may have given it is not read."""
+        return f"port {self.mac} on {self.network}"
+
+    @property
     def is_ipv6_alone(self) -> bool:
         """Whether ``fixed_ip`` is ``fixed_ip6``, for want of an IPv4 address."""
         return self.fixed_ip is not None and self.fixed_ip == self.fixed_ip6

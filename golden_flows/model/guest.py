@@ -272,3 +272,8 @@ class GuestReport:
         """The NIC with this MAC (any case, ``:`` or ``-``), or None."""
         wanted = canonical_mac(mac)
         return next((link for link in self.links if canonical_mac(link.mac) == wanted), None)
+
+    def lease(self, mac: str) -> DhcpLease | None:
+        """The newest lease of the NIC with this MAC (spelt in any way), or None."""
+        wanted = canonical_mac(mac)
+        return next((lease for lease in reversed(self.leases) if canonical_mac(lease.mac) == wanted), None)
