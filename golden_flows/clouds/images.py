@@ -52,7 +52,10 @@ _SCHEMA_KEYS = frozenset(
         "stores",
     ]
 )
-_OCTETS = {"Content-Type": "application/octet-stream"}
+OCTETS = {"Content-Type": "application/octet-stream"}
+"""Headers of a request that carries image data."""
+MOVING = ("saving", "uploading", "importing")
+"""Statuses of an image that something still happens to."""
 
 
 def image_from(document: Mapping[str, Any]) -> ImageRef:
@@ -284,7 +287,7 @@ def _follow(api: ApiSession, seen: _Import, deadline: Deadline) -> None:
     image_id = seen.image_id or ""
 
     def ended(image: ImageRef) -> bool:
-        return image.status not in ("uploading", "importing", "saving")
+        return image.status not in MOVING
 
     try:
         image = wait_for(
@@ -319,13 +322,13 @@ def _failure_message(api: ApiSession, image: ImageRef) -> str:
 def send_bytes(api: ApiSession, path: str, body: Upload | bytes) -> tuple[int | None, str]:
     """PUT the bytes; (status, what the cloud says of a refusal). No status when it broke off without an answer."""
     try:
-        response = api.send("image", "PUT", path, data=body, headers=_OCTETS)
+        response = api.send("image", "PUT", path, data=body, headers=OCTETS)
     except WaitTimeout:
         raise
     except CloudError as error:
         # A server that refuses early closes while we still send, and its answer is lost with the connection.
         # An empty body gets the same refusal; where it is not refused we keep the first error.
-        response = api.send("image", "PUT", path, data=b"", headers=_OCTETS)
+        response = api.send("image", "PUT", path, data=b"", headers=OCTETS)
         if response.status_code < 400:
             return None, error.what
     if response.status_code >= 400:
@@ -341,7 +344,7 @@ def probe_put(api: ApiSession, image_id: str, content: bytes, sha512: str, deadl
         image = wait_for(
             f"image {image_id} to settle",
             lambda: show(api, image_id),
-            until=lambda one: one.status not in ("saving", "importing"),
+            until=lambda one: one.status not in MOVING,
             deadline=deadline,
             every_s=POLL_S,
         )

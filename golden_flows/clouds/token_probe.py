@@ -24,7 +24,6 @@ CHUNK_BYTES = 64 * 1024
 FILE, STAGE = "PUT /file", "PUT /stage"
 CLOSED = (403, 404, 405)
 """What policy closes to tenants, or is not there."""
-UNDER_WAY = ("saving", "uploading", "importing")
 TOKEN_TYPES = ("token", "v2token", "v3token", "admin_token", "none", "noauth")
 """Ways to log in by a token that somebody gave: what is derived from it may not outlive its end, or be had twice."""
 
@@ -114,9 +113,8 @@ def _upload(api: ApiSession, small_image: SmallImage, way: str, deadline: Deadli
 
 def _send(api: ApiSession, path: str, body: _Dying | bytes, token: str | None) -> tuple[int | None, str]:
     """(status, what a refusal says); no status where the connection broke off while we still sent."""
-    octets = {"Content-Type": "application/octet-stream"}
     try:
-        response = api.send("image", "PUT", path, data=body, headers=octets, token=token)
+        response = api.send("image", "PUT", path, data=body, headers=images.OCTETS, token=token)
     except InteropError as error:
         return None, error.what
     return response.status_code, "" if response.ok else reason_of(response)
@@ -137,7 +135,7 @@ def _settled(api: ApiSession, image_id: str, deadline: Deadline) -> ImageRef:
         return wait_for(
             f"image {image_id} to settle",
             lambda: images.show(api, image_id),
-            until=lambda one: one.status not in UNDER_WAY,
+            until=lambda one: one.status not in images.MOVING,
             deadline=Deadline.after(min(20.0, deadline.left_s), deadline.clock),
             every_s=images.POLL_S,
         )
