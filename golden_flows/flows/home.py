@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from golden_flows.checks.boot import what_the_console_tells
-from golden_flows.clouds import mover
 from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.records import ImageRef
 from golden_flows.errors import CloudError, GuestError, Unsupported
 from golden_flows.flows import machine
 from golden_flows.flows.account import AtHome, prepare_at_home
+from golden_flows.flows.export import export_raw
 from golden_flows.flows.instance import Instance
 from golden_flows.flows.power import STOP_TIMEOUT_S
 from golden_flows.flows.record import Record
@@ -27,7 +27,6 @@ from golden_flows.model.cloud import Profile
 from golden_flows.model.facts import BootFacts, ExportFacts
 from golden_flows.model.return_trip import Machine
 from golden_flows.own_image import OwnImage
-from golden_flows.shims import export as shims
 from golden_flows.shims import metadata as metadata_shims
 from golden_flows.shims.metadata import MetadataShim
 from golden_flows.waiting import Deadline, wait_for
@@ -73,14 +72,7 @@ def bring_out(at: Setting, record: Record, key: KeyPair, spool: Path, shim: Meta
     deadline = Deadline.after(TRANSFER_TIMEOUT_S)
     record.say(f"snapshot on {home.name}")
     image_id = home.snapshot(server_id, "anne-export", deadline)
-    record.say(f"exporting from {home.name}")
-    spooled = mover.export_to_spool(home, image_id, spool, deadline=deadline, progress=record.progress("exported"))
-    make_raw = shims.find(spooled.facts) if at.shims else None
-    if make_raw is not None:
-        told = f"{spooled.facts.disk_format}/{spooled.facts.container_format}"
-        record.say(f"the export is {told}, not RAW: a shim turns it into RAW")
-        spooled = shims.to_raw(spooled, make_raw)
-    source.spooled = spooled
+    source.spooled = export_raw(home, image_id, spool, deadline, record, shims_may=at.shims)
     return source
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from golden_flows.clouds import mover
-from golden_flows.clouds.mover import Spooled
 from golden_flows.errors import GuestError, InteropError, RecordError, Unsupported
 from golden_flows.flows import files, home, machine, ways_in
+from golden_flows.flows.export import export_raw
 from golden_flows.flows.home import SourceImage
 from golden_flows.flows.instance import Instance
 from golden_flows.flows.record import Record
@@ -21,7 +19,6 @@ from golden_flows.guests.ssh import generate_key
 from golden_flows.model.cloud import travelling
 from golden_flows.model.guest import GuestReport
 from golden_flows.model.return_trip import ReturnTripFacts
-from golden_flows.shims import export as shims
 from golden_flows.waiting import Deadline
 
 ABROAD_PATH = "/srv/anne/www/abroad"
@@ -69,9 +66,9 @@ def _write(abroad: Abroad, facts: ReturnTripFacts) -> ReturnTripFacts:
 
 def _carry(at: Setting, abroad: Abroad, image_id: str, record: Record, facts: ReturnTripFacts) -> ReturnTripFacts:
     spool = at.scratch / f"{at.src.name}-{at.dst.name}.back"
-    record.say(f"exporting from {at.dst.name}")
     try:
-        spooled = _export(at, image_id, spool, record.progress("exported"))
+        deadline = Deadline.after(TRANSFER_TIMEOUT_S)
+        spooled = export_raw(at.dst, image_id, spool, deadline, record, shims_may=at.shims)
         facts = replace(facts, shim=spooled.facts.shim.name if spooled.facts.shim else "")
         if damage := home.damage(spooled.facts):
             return replace(facts, damage=damage)
@@ -90,13 +87,6 @@ def _carry(at: Setting, abroad: Abroad, image_id: str, record: Record, facts: Re
     if imported.final_status != "active" or not imported.image_id:
         return facts
     return _boot(at, abroad, imported.image_id, record, facts)
-
-
-def _export(at: Setting, image_id: str, spool: Path, progress: Callable[[int, int | None], None]) -> Spooled:
-    deadline = Deadline.after(TRANSFER_TIMEOUT_S)
-    spooled = mover.export_to_spool(at.dst, image_id, spool, deadline=deadline, progress=progress)
-    make_raw = shims.find(spooled.facts) if at.shims else None
-    return shims.to_raw(spooled, make_raw) if make_raw is not None else spooled
 
 
 def _boot(at: Setting, abroad: Abroad, image_id: str, record: Record, facts: ReturnTripFacts) -> ReturnTripFacts:
