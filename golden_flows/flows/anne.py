@@ -12,35 +12,31 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from golden_flows.clouds import disk_image, mover
+from golden_flows.clouds import mover
 from golden_flows.clouds.mover import Spooled
-from golden_flows.clouds.size_probe import probe_size
-from golden_flows.errors import GuestError, InteropError, RecordError
+from golden_flows.errors import InteropError, RecordError
 from golden_flows.flows import (
-    account,
     application,
+    auth,
+    conversion,
+    declared,
     devices,
     files,
     home,
-    ipv6,
     limits,
-    metadata_inside,
-    network_inside,
     return_trip,
+    shim_inside,
     twin,
+    user_data,
     ways_in,
 )
-from golden_flows.flows.declared import seen, table
 from golden_flows.flows.golden_flow import StageFunction, StageStopped
 from golden_flows.flows.home import SourceImage
-from golden_flows.flows.hotplug import as_json, plug_and_unplug
 from golden_flows.flows.instance import Instance, has_address
-from golden_flows.flows.power import stop_and_start
 from golden_flows.flows.record import Record
 from golden_flows.flows.setting import (
     CLEANUP_TIMEOUT_S,
     LIMITS_TIMEOUT_S,
-    SHELL_TIMEOUT_S,
     TRANSFER_TIMEOUT_S,
     Setting,
     request,
@@ -51,27 +47,21 @@ from golden_flows.flows.story import (
     UserData,
     user_data_abroad,
 )
-from golden_flows.guests.ssh import GuestShell, KeyPair, generate_key
-from golden_flows.model import vhd
-from golden_flows.model.account import AccountFacts
+from golden_flows.guests.ssh import KeyPair, generate_key
 from golden_flows.model.agent_channels import AgentChannels
 from golden_flows.model.cloud import Pair, travelling
-from golden_flows.model.discovery import Discovery, DiscoveryFacts
+from golden_flows.model.discovery import Discovery
 from golden_flows.model.ec2 import only_ec2
 from golden_flows.model.facts import (
-    AuthFacts,
     BootFacts,
     Facts,
-    GuestFiles,
+    ImportFacts,
     Leftover,
     LifecycleFacts,
     TokenDeath,
-    UserDataFacts,
 )
-from golden_flows.model.guest import GuestReport
 from golden_flows.model.network_data import bare_ip
 from golden_flows.model.network_schema import opinion
-from golden_flows.model.network_seen import NetworkSeen
 from golden_flows.model.stage import Stage
 from golden_flows.shims import metadata as metadata_shims
 from golden_flows.shims.metadata import MetadataShim
@@ -183,27 +173,8 @@ class Anne:
     def conversion(self) -> None:
         """The image as the destination stores it now, read back and expanded to RAW."""
         self._record.stage = Stage.CONVERSION
-        spooled, imported = self._spooled(), self.facts.imported
-        if imported is None or imported.image_id is None:
-            raise InteropError("nothing was imported")
-        self._record.say(f"reading the converted image back from {self._at.dst.name}")
-        path = self._at.scratch / f"{self.facts.pair.id}.stored"
-        try:
-            stored = self._at.dst.download_to(imported.image_id, path, deadline=Deadline.after(TRANSFER_TIMEOUT_S))
-            disk_format = stored.image.disk_format or imported.stored_disk_format or "raw"
-            expansion = disk_image.expand(
-                path, disk_format, self._at.scratch, original_bytes=spooled.facts.raw.size_bytes
-            )
-        finally:
-            path.unlink(missing_ok=True)
-        facts = disk_image.conversion_facts("raw", spooled.facts, stored, expansion)
-        if self._at.dst.profile.image_format in vhd.NAMES:
-            self._record.say("asking for a disk that no VHD can hold")
-            facts = replace(facts, size_probe=probe_size(self._at.dst, self._at.scratch, Deadline.after(120.0)))
-        self._record.keep_bytes("stored.head.bin", facts.head, f"{self._at.dst.name} first 4 KiB of the stored image")
-        self._record.keep_bytes(
-            "stored.footer.bin", facts.footer, f"{self._at.dst.name} last 512 bytes of the stored image"
-        )
+        imported, image_id = self._imported()
+        facts = conversion.read_back(self._at, self._spooled(), imported, image_id, self._record)
         self.facts = replace(self.facts, conversion=facts)
 
     # -- abroad
@@ -211,11 +182,9 @@ class Anne:
     def boot(self) -> None:
         """Anne's image boots on the destination with all its NICs, and its agent reports."""
         self._record.stage = Stage.BOOT
-        abroad, imported = self._at.dst, self.facts.imported
-        if imported is None or imported.image_id is None:
-            raise InteropError("nothing was imported")
+        abroad, image_id = self._at.dst, self._imported()[1]
         self._record.say(f"booting on {abroad.name}")
-        image = abroad.show_image(imported.image_id)
+        image = abroad.show_image(image_id)
         self._guest = Instance(
             *(abroad, self._at.journal, self._at.run_id, self._record.say),
             properties=image.properties,
@@ -240,26 +209,13 @@ class Anne:
 
     def _through_shim(self, boot: BootFacts) -> BootFacts:
         """The boot as seen through the shim, where there is one: it reads the cloud's channel in the agent's place."""
-        known = self.facts.agent_channels
         if self._shim is None or boot.report is None:
             return boot
         self._record.say(f"asking the shim {self._shim.name} what it saw")
-        report = boot.report
-        try:
-            with self._abroad().shell(report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
-                known, report = metadata_shims.read(shell, self._shim, report, known)
-        except GuestError as error:
-            known = replace(known, shim=self._shim.name, through=self._shim.of, unseen=error.what)
+        known, report = shim_inside.first_boot(self._abroad(), self._shim, boot.report, self.facts.agent_channels)
         boot = replace(boot, report=report)
         self.facts = replace(self.facts, boot=boot, agent_channels=known)
         return boot
-
-    def _later_through_shim(self, report: GuestReport | None) -> GuestReport | None:
-        """The report of a later boot, seen in the same way, so that the two can be compared. Raises ``GuestError``."""
-        if self._shim is None or report is None:
-            return report
-        with self._abroad().shell(report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
-            return metadata_shims.read(shell, self._shim, report, self.facts.agent_channels)[1]
 
     def primary_nic(self) -> None:
         """The first NIC's address, by DHCP or however the cloud tells it."""
@@ -288,10 +244,10 @@ class Anne:
                 return
             link = boot.report.link(port.mac)
             if link is None:
-                raise StageStopped(f"the guest has no NIC for port {port.mac} on {port.network}")
+                raise StageStopped(f"the guest has no NIC for {port.name}")
             told_of = not only_ec2(boot.report, self.facts.dst.channels)
             if told_of and port.fixed_ip and bare_ip(port.fixed_ip) not in map(bare_ip, link.addresses):
-                raise StageStopped(f"{link.name}, the NIC of port {port.mac} on {port.network}, lacks its address")
+                raise StageStopped(f"{link.name}, the NIC of {port.name}, lacks its address")
 
     def pv_drivers(self) -> None:
         """Paravirtual drivers: devices before and after, as the agent saw them, of both boots where there were two."""
@@ -304,98 +260,17 @@ class Anne:
         """Anne logs in the way she asked for, and with another password she sets; others do not."""
         self._record.stage = Stage.AUTH
         guest = self._abroad()
-        self._record.say("logging in")
-        posted = account.receive_password(guest, self._at.journal)
-        attempts = ways_in.try_all_ways(guest, self._source.account.password)
-        change, system_files, late, metadata_seen, network_seen = None, GuestFiles(), None, None, None
-        six = ipv6.nothing(self._booted().ports)
-        inside = AccountFacts(owner_fingerprint=self._source.account.owner_fingerprint, posted=posted)
-        stranger = account.another_host(self._booted().report, attempts)
-        if ways_in.is_in(attempts, "password"):
-            change = ways_in.change_password(guest, self._at.journal, self._record.say)
-        if ways_in.is_in(attempts) and not stranger:
-            with guest.shell(self._booted().report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
-                system_files = guest.agent.read_files(shell)
-                self.facts = replace(self.facts, files=files.look(guest.cloud, self._files, shell))
-                six = six or ipv6.look(shell)
-                with contextlib.suppress(GuestError):
-                    late = guest.agent.read(shell, guest.console)
-                inside = account.look_inside(guest, shell, self._source.account, posted)
-                owned = self._at.may_attack(guest.cloud)
-                channels = self.facts.agent_channels
-                metadata_seen = metadata_inside.look(
-                    *(shell, guest.cloud, self._booted(), self._record, METADATA),
-                    owned=owned,
-                    behind=channels.shim if channels.serves or channels.unseen else "",
-                )
-                network_seen = self._try_network(shell)
-        self.facts = replace(
-            self.facts,
-            metadata_seen=metadata_seen,
-            network_seen=network_seen,
-            auth=AuthFacts(
-                asked=guest.login.asked,
-                attempts=attempts,
-                launched_key_fingerprints=(guest.login.key.fingerprint,) if guest.login.key else (),
-                password_change=change,
-                files=system_files,
-                late_report=late,
-            ),
-            ipv6=six,
-            account=inside,
+        self.facts = auth.try_and_look(
+            self._at, guest, self._booted(), self._source.account, self._files, self.facts, self._record
         )
-        if stranger:
-            raise StageStopped(f"SSH shows host key {stranger}, which the guest's report does not name")
-        if guest.login.asked and not ways_in.is_in(attempts):
-            reasons = "; ".join(f"{one.method}: {one.error or 'refused'}" for one in attempts[: len(guest.login.asked)])
-            raise StageStopped(f"no way to log in ({reasons})")
-
-    def _try_network(self, shell: GuestShell) -> NetworkSeen:
-        self._record.say("trying the network from inside")
-        at_home = self.facts.source_boot.ports if self.facts.source_boot else ()
-        seen = network_inside.look(shell, self._booted(), at_home)
-        self._record.keep("network.inside.json", network_inside.as_json(seen), "probe in the guest", "application/json")
-        return seen
+        if stopped := auth.why_stopped(guest, self.facts):
+            raise StageStopped(stopped)
 
     def user_data(self) -> None:
         """A further NIC comes and goes. Then: user data ran once; a stop and a start do not run it again."""
         self._record.stage = Stage.USER_DATA
-        guest, boot = self._abroad(), self._booted()
-        if self.facts.auth and (not guest.login.asked or ways_in.is_in(self.facts.auth.attempts)):
-            hotplug = plug_and_unplug(guest, boot, self._record.say)
-            self.facts = replace(self.facts, hotplug=hotplug)
-            self._record.keep("further-nic.json", as_json(hotplug), "Compute API, guest over SSH", "application/json")
-        self._record.say("stopping and starting")
-        after, error = None, ""
-        known = {one.boot_id for one in (boot.report, boot.earlier) if one is not None}
-        try:
-            app = application.ask_nonce(guest)
-            power = replace(stop_and_start(guest.cloud, guest.server_id), app_before=app.status == 200)
-            self.facts = replace(self.facts, power=power)
-            if power.refused or power.seconds_to_shutoff is not None:
-                deadline = Deadline.after(guest.profile.boot_timeout_s)
-                again = guest.testimony(boot, deadline, not_boot_ids=known)
-                after = self._later_through_shim(again.report)
-                networks = guest.cloud.find_networks(guest.cloud.profile.networks)
-                power = replace(power, ports=guest.cloud.list_ports(guest.server_id, networks))
-                self.facts = replace(self.facts, power=power)
-                name = f"{guest.cloud.name}.anne.after-reboot.console.log"
-                self._record.keep(name, again.console, f"{guest.cloud.name} os-getConsoleOutput")
-            error = "" if after else "the guest did not report again after a stop and a start"
-        except InteropError as trouble:
-            error = str(trouble)
-        self.facts = replace(
-            self.facts,
-            user_data=UserDataFacts(
-                sent_sha256=self._user_data.sha256,
-                sent_bytes=len(self._user_data.content),
-                first=boot.earlier if boot.earlier and boot.earlier.user_data.ran_this_boot else boot.report,
-                after_reboot=after,
-                reboot_error=error,
-            ),
-        )
-
-        imported = self.facts.imported
+        guest, imported = self._abroad(), self.facts.imported
+        self.facts = user_data.disturb(guest, self._booted(), self._user_data, self._shim, self.facts, self._record)
         if imported is not None and imported.image_id:
             self._record.say("asking the API for what it must take, and what it must refuse")
             with contextlib.suppress(InteropError):
@@ -429,12 +304,9 @@ class Anne:
     def second_instance(self) -> None:
         """A twin from a snapshot of hers is another machine; and hers, rebuilt, gets what it is rebuilt with."""
         self._record.stage = Stage.SECOND_INSTANCE
-        imported = self.facts.imported
-        if imported is None or imported.image_id is None:
-            raise InteropError("nothing was imported")
-        guest, boot = self._abroad(), self._booted()
+        (_, image_id), guest, boot = self._imported(), self._abroad(), self._booted()
         known = twin.boot_ids_of(guest, boot, self.facts.user_data.after_reboot if self.facts.user_data else None)
-        seen = twin.boot_twin_and_rebuild(self._at, guest, boot, known, imported.image_id, self._key, self._record.say)
+        seen = twin.boot_twin_and_rebuild(self._at, guest, boot, known, image_id, self._key, self._record.say)
         self.facts = replace(self.facts, second_instance=seen)
 
     # -- and nothing is left
@@ -475,15 +347,11 @@ class Anne:
 
     def _tell_what_was_discovered(self) -> None:
         """Both clouds as they were found, beside what is declared of them."""
-        src, dst = (self._discovered.get(one.name) for one in (self._at.src, self._at.dst))
-        if src is not None and dst is not None:
-            facts = self.facts
-            discovered = DiscoveryFacts(src=seen(src, facts.source_boot), dst=seen(dst, facts.boot))
-            self.facts = replace(facts, discovered=discovered)
-            for profile, found in ((facts.src, discovered.src), (facts.dst, discovered.dst)):
-                self._record.keep(
-                    f"{profile.cloud}.declared-discovered.txt", table(profile, found), "APIs, reading only"
-                )
+        found = declared.both(self.facts, self._discovered)
+        self.facts = replace(self.facts, discovered=found)
+        for profile, seen in ((self.facts.src, found.src), (self.facts.dst, found.dst)) if found else ():
+            told = declared.table(profile, seen)
+            self._record.keep(f"{profile.cloud}.declared-discovered.txt", told, "APIs, reading only")
 
     def _take_inventory(self) -> None:
         for cloud in self._at.clouds:
@@ -494,6 +362,13 @@ class Anne:
         if self._source.spooled is None:
             raise InteropError("nothing was exported")
         return self._source.spooled
+
+    def _imported(self) -> tuple[ImportFacts, str]:
+        """How it was imported, and the image's id."""
+        imported = self.facts.imported
+        if imported is None or imported.image_id is None:
+            raise InteropError("nothing was imported")
+        return imported, imported.image_id
 
     def _booted(self) -> BootFacts:
         if self.facts.boot is None:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from golden_flows.model.cloud import Profile
-from golden_flows.model.discovery import CloudSeen, Discovery
-from golden_flows.model.facts import BootFacts
+from golden_flows.model.discovery import CloudSeen, Discovery, DiscoveryFacts
+from golden_flows.model.facts import BootFacts, Facts
 
 UNSAID, UNSEEN = "nothing", "not seen"
 
 
-def seen(discovery: Discovery, boot: BootFacts | None) -> CloudSeen:
+def both(facts: Facts, found: Mapping[str, Discovery]) -> DiscoveryFacts | None:
+    """``found``: by name of the cloud. None where one of the two was not looked at."""
+    src, dst = found.get(facts.pair.src), found.get(facts.pair.dst)
+    if src is None or dst is None:
+        return None
+    return DiscoveryFacts(src=_seen(src, facts.source_boot), dst=_seen(dst, facts.boot))
+
+
+def _seen(discovery: Discovery, boot: BootFacts | None) -> CloudSeen:
     """``boot``: of our server there, if it got that far."""
     if boot is None:
         return CloudSeen(discovery=discovery)
