@@ -8,7 +8,8 @@ from golden_flows.model.facts import Facts, PortFacts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
 from golden_flows.model.guest import GuestReport, canonical_mac
 from golden_flows.model.network_data import bare_ip
-from golden_flows.model.network_seen import ANSWERED, SILENT, TOO_LONG, NetworkSeen, NicInside
+from golden_flows.model.network_seen import ANSWERED, SILENT, TOO_LONG, NetworkSeen
+from golden_flows.model.nics import NicSeen
 
 ETHERNET_MTU = 1500
 """What a NIC has where nobody tells it otherwise."""
@@ -141,7 +142,7 @@ def _paths(port: PortFacts, seen: NetworkSeen) -> tuple[list[Finding], list[str]
     return findings, []
 
 
-def _mtu6(port: PortFacts, nic: NicInside) -> Said:
+def _mtu6(port: PortFacts, nic: NicSeen) -> Said:
     if nic.mtu6 is None:
         return NotObserved(f"the guest does not say what MTU IPv6 has on {nic.name}")
     if nic.mtu6 == port.mtu:

@@ -14,7 +14,8 @@ from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.facts import BootFacts, PortFacts
 from golden_flows.model.guest import canonical_mac
 from golden_flows.model.network_data import bare_ip
-from golden_flows.model.network_seen import NetworkSeen, NicInside, Ping, Renewal, Resolver, Trace
+from golden_flows.model.network_seen import NetworkSeen, Ping, Renewal, Resolver, Trace
+from golden_flows.model.nics import NicSeen
 
 PROBE_TIMEOUT_S = 40.0
 SMALL_BYTES = 84
@@ -87,9 +88,9 @@ def parse(told: Fields, sought: tuple[str, ...]) -> NetworkSeen:
     )
 
 
-def _nic(one: Fields) -> NicInside:
+def _nic(one: Fields) -> NicSeen:
     mac = canonical_mac(one.text("mac", ""))
-    return NicInside(
+    return NicSeen(
         name=one.text("name"),
         mac=mac,
         mtu=one.integer("mtu"),

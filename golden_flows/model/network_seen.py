@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from golden_flows.model.guest import canonical_mac
+from golden_flows.model.nics import NicSeen, find
 
 ANSWERED, SILENT, TOO_LONG = "answered", "silent", "too-long"
 ACK = "ack"
-
-
-@dataclass(frozen=True, kw_only=True)
-class NicInside:
-    """One interface. Source: /sys/class/net, /proc/sys/net/ipv6/conf."""
-
-    name: str
-    mac: str
-    mtu: int | None = None
-    mtu6: int | None = None
-    """What IPv6 makes of it, by the router's word; None without IPv6."""
-    is_vlan: bool = False
-    vlan: int | None = None
-    """The number of a VLAN; None where it is none, or the system tells root alone."""
-    below: str | None = None
-    """The interface that a VLAN is on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +63,7 @@ class NetworkSeen:
     """``unseen`` says what kept us from looking; everything else is empty then."""
 
     unseen: str = ""
-    nics: tuple[NicInside, ...] = ()
+    nics: tuple[NicSeen, ...] = ()
     pings: tuple[Ping, ...] = ()
     """The smallest first, then one of the network's MTU, and one that is longer by a byte. Empty without a gateway."""
     renewal: Renewal | None = None
@@ -96,8 +80,6 @@ class NetworkSeen:
     left_unseen: str = ""
     """What kept us from looking for them."""
 
-    def find(self, mac: str, *, is_vlan: bool = False) -> NicInside | None:
-        """The NIC with this MAC, or None. ``is_vlan``: the VLAN with it, which has its parent's MAC by default."""
-        return next(
-            (one for one in self.nics if canonical_mac(one.mac) == canonical_mac(mac) and one.is_vlan is is_vlan), None
-        )
+    def find(self, mac: str, *, is_vlan: bool = False) -> NicSeen | None:
+        """As ``nics.find``."""
+        return find(self.nics, mac, is_vlan=is_vlan)

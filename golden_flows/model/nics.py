@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,26 @@ if TYPE_CHECKING:  # facts hold these facts
 
 @dataclass(frozen=True, kw_only=True)
 class NicSeen:
-    """One interface. Source: /sys/class/net, ``ip addr``."""
+    """One interface, as far as somebody looked. Source: /sys/class/net, /proc/sys/net/ipv6/conf, ``ip addr``."""
 
     name: str
     mac: str
     mtu: int | None = None
     addresses: tuple[str, ...] = ()
-    """``10.0.0.5/24``."""
+    """``10.0.0.5/24``. Looked at while NICs come and go (``NicsInside``)."""
+    mtu6: int | None = None
+    """What IPv6 makes of it, by the router's word; None without IPv6. This and what follows: ``NetworkSeen``."""
+    is_vlan: bool = False
+    vlan: int | None = None
+    """The number of a VLAN; None where it is none, or the system tells root alone."""
+    below: str | None = None
+    """The interface that a VLAN is on."""
+
+
+def find(nics: Iterable[NicSeen], mac: str, *, is_vlan: bool = False) -> NicSeen | None:
+    """The NIC with this MAC, or None. ``is_vlan``: the VLAN with it, which has its parent's MAC by default."""
+    wanted = canonical_mac(mac)
+    return next((one for one in nics if canonical_mac(one.mac) == wanted and one.is_vlan is is_vlan), None)
 
 
 @dataclass(frozen=True)
@@ -55,8 +69,8 @@ class NicsInside:
     """As the metadata service gave it to the guest just then; None where none answered."""
 
     def find(self, mac: str) -> NicSeen | None:
-        """The NIC with this MAC, or None."""
-        return next((one for one in self.nics if canonical_mac(one.mac) == canonical_mac(mac)), None)
+        """As ``find``."""
+        return find(self.nics, mac)
 
 
 @dataclass(frozen=True, kw_only=True)

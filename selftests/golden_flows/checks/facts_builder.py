@@ -54,7 +54,8 @@ from golden_flows.model.guest import (
 )
 from golden_flows.model.ipv6 import Ipv6Facts
 from golden_flows.model.metadata_seen import MetadataAnswer, MetadataChange, MetadataSeen
-from golden_flows.model.network_seen import NetworkSeen, NicInside, Ping, Renewal, Resolver
+from golden_flows.model.network_seen import NetworkSeen, Ping, Renewal, Resolver
+from golden_flows.model.nics import NicSeen
 from golden_flows.model.nova_metadata import EC2_RULES, EC2_VERSIONS, OPENSTACK_RULES, OPENSTACK_VERSIONS, Rule
 from golden_flows.model.second_instance import LaterBoot, MachineIdentity, Neighbour, SecondInstanceFacts
 from golden_flows.model.xen import HypervisorSeen
@@ -440,7 +441,7 @@ def power() -> PowerFacts:
 
 def network_seen() -> NetworkSeen:
     return NetworkSeen(
-        nics=(NicInside(name="eth0", mac=MAC1, mtu=1500, mtu6=1500), NicInside(name="eth1", mac=MAC2, mtu=1500)),
+        nics=(NicSeen(name="eth0", mac=MAC1, mtu=1500, mtu6=1500), NicSeen(name="eth1", mac=MAC2, mtu=1500)),
         pings=(
             Ping(size_bytes=84, outcome="answered"),
             Ping(size_bytes=1500, outcome="answered"),

@@ -7,7 +7,8 @@ import pytest
 from golden_flows.flows.network_inside import question, traces
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import NotApplicable, NotObserved
-from golden_flows.model.network_seen import NetworkSeen, NicInside, Ping, Resolver, Trace
+from golden_flows.model.network_seen import NetworkSeen, Ping, Resolver, Trace
+from golden_flows.model.nics import NicSeen
 from selftests.golden_flows.checks.facts_builder import (
     IP_HOME,
     MAC1,
@@ -38,7 +39,7 @@ def of_mtu(network: int, nic: int, told: int | None) -> Facts:
     lease = replace(report().leases[0], mtu=told)
     seen = replace(
         network_seen(),
-        nics=(NicInside(name="eth0", mac=MAC1, mtu=nic),),
+        nics=(NicSeen(name="eth0", mac=MAC1, mtu=nic),),
         pings=tuple(Ping(size_bytes=size, outcome="answered") for size in (84, network)),
     )
     return replace(with_boot(report=replace(report(), leases=(lease,)), ports=ports), network_seen=seen)
@@ -84,7 +85,7 @@ def test_a_longer_path_than_the_network_tells_is_no_finding() -> None:
 @pytest.mark.parametrize(("mtu6", "passes"), [(1500, True), (1400, False)])
 def test_ipv6_alone_is_judged_by_what_its_router_tells(mtu6: int, passes: bool) -> None:
     alone = replace(port(0), fixed_ip="fd00::5", fixed_ip6="fd00::5", dhcp=True)
-    nic = NicInside(name="eth0", mac=MAC1, mtu=1500, mtu6=mtu6)
+    nic = NicSeen(name="eth0", mac=MAC1, mtu=1500, mtu6=mtu6)
     facts = replace(with_boot(ports=(alone,)), network_seen=NetworkSeen(nics=(nic,)))
     assert (said("N1-2", facts) == ()) is passes
 
