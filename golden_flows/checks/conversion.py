@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from golden_flows.errors import shorten
 from golden_flows.model.check import check, given, verdict
-from golden_flows.model.facts import ConversionFacts, Facts
+from golden_flows.model.facts import Facts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
+from golden_flows.model.image_facts import ConversionFacts
 from golden_flows.model.vhd import (
     CHS_MAX_BYTES,
     DYNAMIC,

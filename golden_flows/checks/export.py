@@ -5,8 +5,9 @@ from __future__ import annotations
 from golden_flows.errors import shorten
 from golden_flows.model.check import check, given, verdict
 from golden_flows.model.disk_signature import foreign_formats
-from golden_flows.model.facts import ExportFacts, Facts, ShimFacts
+from golden_flows.model.facts import Facts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said, WithShim
+from golden_flows.model.image_facts import ExportFacts, ShimFacts
 
 
 @check("EX-1", needs=("export",))

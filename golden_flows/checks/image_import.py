@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from golden_flows.errors import shorten
 from golden_flows.model.check import check, given, verdict
 from golden_flows.model.disk_signature import foreign_formats
-from golden_flows.model.facts import Facts, ImportFacts, PutProbe
+from golden_flows.model.facts import Facts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said
+from golden_flows.model.image_facts import ImportFacts, PutProbe
 
 STATUSES = {
     "glance-direct": ("queued", "uploading", "importing", "active"),

@@ -31,8 +31,9 @@ from golden_flows.journal import Journal
 from golden_flows.ledger import CleanupReport, Ledger
 from golden_flows.model.cloud import Profile
 from golden_flows.model.discovery import Discovery
-from golden_flows.model.facts import ExportFacts, ImportFacts, PortFacts, PutProbe, TokenDeath
+from golden_flows.model.facts import PortFacts
 from golden_flows.model.files import Answer
+from golden_flows.model.image_facts import ExportFacts, ImportFacts, PutProbe, TokenDeath
 from golden_flows.waiting import Deadline
 
 PROBE_BYTES = 1024 * 1024

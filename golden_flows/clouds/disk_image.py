@@ -22,7 +22,7 @@ from typing import BinaryIO
 from golden_flows.clouds.records import Download, Expansion
 from golden_flows.clouds.sparse import sha256_of, zeros_only
 from golden_flows.errors import InteropError, MissingProgram, shorten
-from golden_flows.model.facts import ConversionFacts, ExportFacts
+from golden_flows.model.image_facts import ConversionFacts, ExportFacts
 
 MEMORY_LIMIT_BYTES = 2 * 1024**3
 CPU_LIMIT_S = 600

@@ -17,7 +17,7 @@ from golden_flows.clouds.digests import CHUNK_BYTES, Digests
 from golden_flows.clouds.records import Download, ImageRef, Progress
 from golden_flows.clouds.session import ApiSession, reason_of
 from golden_flows.errors import CloudError, WaitTimeout, shorten
-from golden_flows.model.facts import ImportFacts, PutProbe
+from golden_flows.model.image_facts import ImportFacts, PutProbe
 from golden_flows.waiting import Deadline, wait_for
 
 GIB = 1024**3

@@ -12,7 +12,7 @@ from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.digests import CHUNK_BYTES
 from golden_flows.clouds.records import Progress
 from golden_flows.clouds.sparse import SparseWriter
-from golden_flows.model.facts import ExportFacts, ImportFacts, TransferFacts
+from golden_flows.model.image_facts import ExportFacts, ImportFacts, TransferFacts
 from golden_flows.waiting import Deadline
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.records import ImageRef
 from golden_flows.errors import InteropError, MissingProgram, shorten
-from golden_flows.model.facts import ImportFacts, SizeProbe
+from golden_flows.model.image_facts import ImportFacts, SizeProbe
 from golden_flows.model.vhd import SIZE_MAX_BYTES
 from golden_flows.waiting import Deadline
 

@@ -16,7 +16,7 @@ from golden_flows.clouds.records import ImageRef
 from golden_flows.clouds.session import ApiSession, reason_of
 from golden_flows.errors import CloudError, InteropError, Unreachable, UsageError, WaitTimeout
 from golden_flows.model.discovery import DIRECT
-from golden_flows.model.facts import TokenDeath
+from golden_flows.model.image_facts import TokenDeath
 from golden_flows.waiting import Deadline, wait_for
 
 PROBE_BYTES = 1024 * 1024

@@ -52,14 +52,8 @@ from golden_flows.model.agent_channels import AgentChannels
 from golden_flows.model.cloud import Pair, travelling
 from golden_flows.model.discovery import Discovery
 from golden_flows.model.ec2 import only_ec2
-from golden_flows.model.facts import (
-    BootFacts,
-    Facts,
-    ImportFacts,
-    Leftover,
-    LifecycleFacts,
-    TokenDeath,
-)
+from golden_flows.model.facts import BootFacts, Facts, Leftover, LifecycleFacts
+from golden_flows.model.image_facts import ImportFacts, TokenDeath
 from golden_flows.model.network_data import bare_ip
 from golden_flows.model.network_schema import opinion
 from golden_flows.model.stage import Stage

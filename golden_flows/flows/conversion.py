@@ -10,7 +10,7 @@ from golden_flows.clouds.size_probe import probe_size
 from golden_flows.flows.record import Record
 from golden_flows.flows.setting import TRANSFER_TIMEOUT_S, Setting
 from golden_flows.model import vhd
-from golden_flows.model.facts import ConversionFacts, ImportFacts
+from golden_flows.model.image_facts import ConversionFacts, ImportFacts
 from golden_flows.waiting import Deadline
 
 

@@ -24,7 +24,8 @@ from golden_flows.guests.ssh import KeyPair
 from golden_flows.guests.tcp import http_get, url_of
 from golden_flows.model.agent_channels import channels_read
 from golden_flows.model.cloud import Profile
-from golden_flows.model.facts import BootFacts, ExportFacts
+from golden_flows.model.facts import BootFacts
+from golden_flows.model.image_facts import ExportFacts
 from golden_flows.model.return_trip import Machine
 from golden_flows.own_image import OwnImage
 from golden_flows.shims import metadata as metadata_shims

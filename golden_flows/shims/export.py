@@ -12,7 +12,7 @@ from pathlib import Path
 from golden_flows.clouds import memory
 from golden_flows.clouds.mover import Spooled
 from golden_flows.errors import InteropError
-from golden_flows.model.facts import ExportFacts, ShimFacts
+from golden_flows.model.image_facts import ExportFacts, ShimFacts
 from golden_flows.shims import snapshot_to_raw, tgz_vhd_to_raw
 
 MakeRaw = Callable[[ExportFacts, Path, Path, Path], ShimFacts]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from golden_flows.clouds import disk_image
 from golden_flows.clouds.digests import CHUNK_BYTES, Digests
-from golden_flows.model.facts import ExportFacts, ShimFacts
+from golden_flows.model.image_facts import ExportFacts, ShimFacts
 
 DISK_MAX_BYTES = 256 * 1024**3
 """More than any image of this suite; every byte of it is hashed, holes too."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from golden_flows.clouds.digests import Digests
 from golden_flows.clouds.sparse import SparseWriter
-from golden_flows.model.facts import ExportFacts, ShimFacts
+from golden_flows.model.image_facts import ExportFacts, ShimFacts
 from golden_flows.shims import vhd_chain, xenserver_archive
 from golden_flows.shims.vhd_chain import BadChain
 from golden_flows.shims.xenserver_archive import BadArchive

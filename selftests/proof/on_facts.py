@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from golden_flows.model.facts import Facts, TransferFacts
+from golden_flows.model.facts import Facts
+from golden_flows.model.image_facts import TransferFacts
 from golden_flows.model.guest import Service
 from selftests.golden_flows.checks.facts_builder import (
     MAC_HOME,

@@ -19,22 +19,14 @@ from golden_flows.model.facts import (
     ApplicationFacts,
     AuthFacts,
     BootFacts,
-    ConversionFacts,
-    ExportFacts,
     Facts,
     GuestFiles,
-    ImportFacts,
     KernelLog,
     LifecycleFacts,
     LoginAttempt,
     PasswordChange,
     PortFacts,
     PowerFacts,
-    PutProbe,
-    ShimFacts,
-    SizeProbe,
-    TokenDeath,
-    TransferFacts,
     UserDataFacts,
 )
 from golden_flows.model.files import Answer, FileFacts, InjectedFile, LimitFacts
@@ -51,6 +43,16 @@ from golden_flows.model.guest import (
     MetadataRequest,
     Route,
     UserDataRun,
+)
+from golden_flows.model.image_facts import (
+    ConversionFacts,
+    ExportFacts,
+    ImportFacts,
+    PutProbe,
+    ShimFacts,
+    SizeProbe,
+    TokenDeath,
+    TransferFacts,
 )
 from golden_flows.model.ipv6 import Ipv6Facts
 from golden_flows.model.metadata_seen import MetadataAnswer, MetadataChange, MetadataSeen

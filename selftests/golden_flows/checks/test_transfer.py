@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from golden_flows.checks.transfer import ALLOWANCE_BYTES
-from golden_flows.model.facts import Facts, TransferFacts
+from golden_flows.model.facts import Facts
 from golden_flows.model.finding import NotApplicable, NotObserved
+from golden_flows.model.image_facts import TransferFacts
 from selftests.golden_flows.checks.facts_builder import MIB, SIZE_BYTES, failing, healthy_facts, said, token_death
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from golden_flows.clouds.mover import Spooled
 from golden_flows.errors import InteropError
-from golden_flows.model.facts import ExportFacts
+from golden_flows.model.image_facts import ExportFacts
 from golden_flows.shims import snapshot_to_raw
 from golden_flows.shims.export import find, to_raw
 from selftests.golden_flows.checks.facts_builder import export

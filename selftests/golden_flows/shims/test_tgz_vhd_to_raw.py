@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from golden_flows.clouds.mover import Spooled
-from golden_flows.model.facts import ExportFacts
+from golden_flows.model.image_facts import ExportFacts
 from golden_flows.shims import tgz_vhd_to_raw
 from golden_flows.shims.export import to_raw
 from selftests.golden_flows.checks.facts_builder import export
