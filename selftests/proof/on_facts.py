@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from golden_flows.model.facts import Facts
-from golden_flows.model.image_facts import TransferFacts
 from golden_flows.model.guest import Service
+from golden_flows.model.image_facts import TransferFacts
 from selftests.golden_flows.checks.facts_builder import (
     MAC_HOME,
     MIB,
