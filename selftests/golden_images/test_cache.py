@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,21 @@ def test_a_damaged_cached_image_is_said_and_removed(tmp_path: Path, damaged: str
     assert cache._cached(pocket.RECIPE, tmp_path / "a", said.append) is None
     assert "damaged" in said[0]
     assert not (tmp_path / "a").exists()
+
+
+def test_what_nobody_used_for_a_month_goes_and_what_was_used_stays(tmp_path: Path) -> None:
+    for name, days in (("old", cache.UNUSED_DAYS + 1), ("new", cache.UNUSED_DAYS - 1)):
+        make_cached(tmp_path / "pocket" / name)
+        used_s = time.time() - days * 86_400
+        os.utime(tmp_path / "pocket" / name, (used_s, used_s))
+    make_cached(tmp_path / "apt" / "old")
+    os.utime(tmp_path / "apt" / "old", (0, 0))
+    said: list[str] = []
+    cache._forget_unused(tmp_path, said.append)
+    assert [path.name for path in (tmp_path / "pocket").iterdir()] == ["new"]
+    assert (tmp_path / "apt" / "old").exists(), "no result of a recipe"
+    assert len(said) == 1
+    assert "pocket: removing old" in said[0]
 
 
 def test_an_unknown_image_names_those_there_are(tmp_path: Path) -> None:
