@@ -11,6 +11,7 @@ from golden_flows.reference_clouds import Offer
 from golden_flows.standing_clouds import Standing
 
 _LABEL = 14
+_UNITS = {"instances": "instances", "cores": "cores", "ram_mib": "MiB"}
 
 
 def entries() -> list[dict[str, Any]]:
@@ -34,12 +35,23 @@ def _entry(offer: Offer, up: Standing | None) -> dict[str, Any]:
         "channels": list(offer.channels),
         "auth": list(offer.auth),
         "memory_mib": offer.memory_mib,
+        "guests_max": offer.guests_max,
+        "guests_mib_max": offer.guests_mib_max,
+        "boots_at_once": offer.boots_at_once,
+        "quota": dict(offer.quota),
     }
 
 
 def told(listed: Iterable[Mapping[str, Any]], columns: int = 80) -> str:
     """The same for a person."""
     return "\n".join(_block(one, columns) for one in listed)
+
+
+def _capacity(one: Mapping[str, Any]) -> str:
+    limits = [f"{limit} {_UNITS[key]}" for key, limit in one["quota"].items() if limit >= 0]
+    boots = f"{one['boots_at_once']} boot at once" if one["boots_at_once"] else "as many boot at once as processors"
+    quota = f"quota {', '.join(limits)}" if limits else "no quota"
+    return f"{one['guests_max']} guests, {one['guests_mib_max']} MiB together; {boots}; {quota}"
 
 
 def _block(one: Mapping[str, Any], columns: int) -> str:
@@ -49,6 +61,7 @@ def _block(one: Mapping[str, Any], columns: int) -> str:
     state = f"up at {up['api_url']} ({up['evidence']})" if up else "down"
     rows = {
         "runs on": f"{one['hypervisor']} ({one['machine']}), about {one['memory_mib']} MiB of memory",
+        "carries": _capacity(one),
         "images": f"kept as {one['image_format']}",
         "networks": ", ".join(one["networks"]),
         "floating IPs": one["floating_ips"] or "none",

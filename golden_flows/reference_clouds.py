@@ -46,6 +46,12 @@ class Offer:
     """What each further guest adds."""
     guests_max: int = 8
     """How many guests it runs at once."""
+    guests_mib_max: int = 2048
+    """Memory of all guests together."""
+    boots_at_once: int = 0
+    """How many guests boot at the same time; 0: as many as this machine has processors."""
+    quota: Mapping[str, int] = field(default_factory=dict)
+    """What a project may have: instances, cores, ram_mib; -1 is no limit."""
     smaller: str = ""
     """What to take instead where it does not fit; may be empty."""
     not_in_all: str = ""
@@ -89,6 +95,9 @@ def _offer(listed: Mapping[str, Any]) -> Offer:
         memory_mib=int(listed["memory_mib"]),
         guest_mib=int(listed["guest_mib"]),
         guests_max=int(listed["guests_max"]),
+        guests_mib_max=int(listed["guests_mib_max"]),
+        boots_at_once=int(listed["boots_at_once"]),
+        quota=listed["quota"],
         smaller=listed["smaller"],
         not_in_all=listed["not_in_all"],
         networks=tuple(_network(one) for one in listed["networks"]),

@@ -455,3 +455,14 @@ def test_tags_ride_on_the_first_network_of_a_cloud_of_qemu() -> None:
     raw["networks"].reverse()
     with pytest.raises(UsageError, match="the first network has a tag"):
         profile.parse(raw, "vlan.toml")
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "told"),
+    [("guest", "boots_at_once", r"boots_at_once is -2"), ("quota", "instances", r"\[quota\] instances is -2")],
+)
+def test_a_limit_below_no_limit_is_a_mistake(part: str, key: str, told: str) -> None:
+    raw = tomllib.loads((profile.PROFILES_DIR / "private.toml").read_text())
+    raw[part] = {**raw.get(part, {}), key: -2}
+    with pytest.raises(UsageError, match=told):
+        profile.parse(raw, "private.toml")

@@ -36,6 +36,7 @@ from refclouds.node import (
     PortRules,
     TapHandle,
 )
+from refclouds.profile import Profile
 from refclouds.store import Store
 
 PASSWORD = "correct horse"
@@ -57,6 +58,9 @@ class RecordingHypervisor:
         self.log: list[str] = []
         self.images: list[Path] = []
         self.refuse_start = False
+        self.calm = asyncio.Event()
+        """Until it is set, every guest that was started still boots."""
+        self.calm.set()
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -79,6 +83,9 @@ class RecordingHypervisor:
         self.log.append("start")
         self.started.append(spec)
         self.running.add(spec.id)
+
+    async def booted(self, guest_id: str, *, limit_s: float) -> None:
+        await self.calm.wait()
 
     async def stop(self, guest_id: str, *, graceful_s: float) -> None:
         self.log.append("stop" if graceful_s else "kill")
@@ -248,6 +255,7 @@ class StartCloud(Protocol):
         faults: Sequence[str] = (),
         state_dir: Path | None = None,
         channel: GuestChannel | None = None,
+        change: Callable[[Profile], Profile] = lambda usual: usual,
     ) -> Running: ...
 
 
@@ -273,8 +281,9 @@ def start_cloud(tmp_path: Path, golden: Path) -> Iterator[StartCloud]:
         faults: Sequence[str] = (),
         state_dir: Path | None = None,
         channel: GuestChannel | None = None,
+        change: Callable[[Profile], Profile] = lambda usual: usual,
     ) -> Running:
-        cloud = serve(name, faults, state_dir or tmp_path / f"{name}{len(running)}", golden, channel)
+        cloud = serve(name, faults, state_dir or tmp_path / f"{name}{len(running)}", golden, channel, change)
         running.append(cloud)
         return cloud
 
@@ -309,7 +318,12 @@ def wait() -> Callable[[str, Callable[[], Any]], Any]:
 
 
 def serve(
-    name: str, faults: Sequence[str], state_dir: Path, golden: Path, channel: GuestChannel | None = None
+    name: str,
+    faults: Sequence[str],
+    state_dir: Path,
+    golden: Path,
+    channel: GuestChannel | None = None,
+    change: Callable[[Profile], Profile] = lambda usual: usual,
 ) -> Running:
     """Bootstrap and serve in a thread of its own; returns when it answers."""
     paths = CloudPaths(state_dir)
@@ -317,7 +331,7 @@ def serve(
     hypervisor, fabric, metadata = RecordingHypervisor(), RecordingFabric(), RecordingMetadata()
     store = Store(state_dir / "cloud.db")
     node = Node(hypervisor, fabric, metadata, guest_channel=channel)
-    cloud = Cloud(profile.find(name), store, node, paths, Faults.parse(faults))
+    cloud = Cloud(change(profile.find(name)), store, node, paths, Faults.parse(faults))
     listener = socket.create_server(("127.0.0.1", 0))
     people = [
         Account("anne", PASSWORD, "demo", "member"),

@@ -73,7 +73,7 @@ def create(cloud: Any, version: str = "2.1", **more: Any) -> Any:
         ({"networks": [{"uuid": "none"}]}, 400),
         ({"user_data": "x" * 65536}, 400),
         ({"name": ""}, 400),
-        ({"max_count": 21}, 403),
+        ({"min_count": 21}, 403),
         ({"user_data": "not base64!"}, 202),
     ],
 )
