@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from golden_flows import reference_clouds
 from golden_flows.clouds.config import known_cloud_names, load_clouds, read_profile
 from golden_flows.errors import InteropError, UsageError
-from golden_flows.lending import needed_mib
+from golden_flows.lending import guests_of, needed_mib
 from golden_flows.model.cloud import Pair
 from golden_flows.reference_clouds import Offer
 from golden_flows.sharding import Shard
@@ -45,7 +45,9 @@ class _Everything:
     notes: tuple[str, ...] = ()
 
 
-def choose(src: Sequence[str], dst: Sequence[str], image: str | None, budget_mib: int) -> Choice:
+def choose(
+    src: Sequence[str], dst: Sequence[str], image: str | None, budget_mib: int, *, return_trip: bool = False
+) -> Choice:
     """The cells of this run.
 
     ``all`` are the clouds of the user's clouds.yaml, or, where there is none, the reference clouds that fit into
@@ -60,13 +62,13 @@ def choose(src: Sequence[str], dst: Sequence[str], image: str | None, budget_mib
     cells: list[Pair] = []
     is_free = ALL in (*src, *dst)
     for pair in (Pair(one, other) for one in sources for other in destinations):
-        needed = needed_mib(pair, mine)
+        needed = needed_mib(pair, mine, return_trip=return_trip)
         if needed <= budget_mib:
             cells.append(pair)
         elif is_free:
             notes.append(f"{pair} is left out: it needs {needed} MiB of memory, {budget_mib} MiB are to be had")
         else:
-            raise _too_large(pair, mine, needed, budget_mib)
+            raise _too_large(pair, mine, needed, budget_mib, return_trip)
     if not cells:
         raise InteropError("no pair of clouds is left that fits this machine", "; ".join(dict.fromkeys(notes)))
     names = dict.fromkeys(name for cell in cells for name in (cell.src, cell.dst))
@@ -133,10 +135,13 @@ def _require_readable(offer: Offer) -> None:
     read_profile(offer.name, offer.interop)
 
 
-def _too_large(pair: Pair, offers: Mapping[str, Offer], needed: int, budget_mib: int) -> InteropError:
+def _too_large(
+    pair: Pair, offers: Mapping[str, Offer], needed: int, budget_mib: int, return_trip: bool
+) -> InteropError:
     """Both figures, and the smaller clouds that would do, where there are any."""
     mine = [offers[name] for name in dict.fromkeys((pair.src, pair.dst)) if name in offers]
-    each = ", ".join(f"{one.name} {one.memory_mib}" for one in mine)
+    guests = {one.name: guests_of(pair, one.name, return_trip=return_trip) for one in mine}
+    each = ", ".join(f"{one.name} {one.memory_with(guests[one.name])}" for one in mine)
     smaller = [f"{one.smaller} instead of {one.name}" for one in mine if one.smaller and one.smaller in offers]
     advice = f"take {' and '.join(smaller)}" if smaller else "end something that takes memory"
     return InteropError(

@@ -48,6 +48,8 @@ class _Lent:
     offer: Offer
     left: set[Pair]
     """Cells that still need it."""
+    return_trip: bool
+    """Whether Anne's instance comes home again, in every cell."""
     state: _State = _State.DOWN
     users: list[Pair] = field(default_factory=list)
     """Cells that have it now."""
@@ -57,21 +59,27 @@ class _Lent:
 
     @property
     def guests(self) -> int:
-        return sum(guests_of(pair, self.offer.name) for pair in self.users)
+        return sum(map(self.guests_of, self.users))
+
+    def guests_of(self, pair: Pair) -> int:
+        return guests_of(pair, self.offer.name, return_trip=self.return_trip)
 
     def memory_mib(self, guests: int) -> int:
         return self.offer.memory_with(guests)
 
 
-def guests_of(pair: Pair, name: str) -> int:
-    """How many guests a cell runs at once on this cloud: Anne's at home; abroad hers, rebuilt, beside its twin."""
-    return (pair.src == name) + 2 * (pair.dst == name)
+def guests_of(pair: Pair, name: str, *, return_trip: bool) -> int:
+    """How many guests a cell runs at once on this cloud.
+
+    At home Anne's, and beside it what comes home again; abroad hers, rebuilt, beside its twin.
+    """
+    return (pair.src == name) * (1 + return_trip) + 2 * (pair.dst == name)
 
 
-def needed_mib(pair: Pair, offers: Mapping[str, Offer]) -> int:
+def needed_mib(pair: Pair, offers: Mapping[str, Offer], *, return_trip: bool) -> int:
     """Memory of the reference clouds of one cell."""
     mine = [name for name in {pair.src, pair.dst} if name in offers]
-    return sum(offers[name].memory_with(guests_of(pair, name)) for name in mine)
+    return sum(offers[name].memory_with(guests_of(pair, name, return_trip=return_trip)) for name in mine)
 
 
 class Lender:
@@ -83,6 +91,7 @@ class Lender:
         cells: Iterable[Pair],
         *,
         budget_mib: int,
+        return_trip: bool,
         start: Callable[[str, Callable[[ReferenceCloud], None]], ReferenceCloud],
         say: Callable[[str], None],
         came: Callable[[ReferenceCloud], None] = lambda cloud: None,
@@ -95,7 +104,7 @@ class Lender:
         """
         plan = tuple(cells)
         self._lent = {
-            name: _Lent(offer, {pair for pair in plan if name in (pair.src, pair.dst)})
+            name: _Lent(offer, {pair for pair in plan if name in (pair.src, pair.dst)}, return_trip)
             for name, offer in offers.items()
         }
         self._budget_mib = budget_mib
@@ -172,10 +181,10 @@ class Lender:
         if any(one.state is _State.STOPPING for one in mine):
             return "a cloud of it is just being stopped"
         for one in mine:
-            guests = one.guests + guests_of(pair, one.offer.name)
+            guests = one.guests + one.guests_of(pair)
             if one.users and guests > one.offer.guests_max:
                 return f"{one.offer.name} runs {one.offer.guests_max} guests at once"
-        mine_mib = sum(one.memory_mib(one.guests + guests_of(pair, one.offer.name)) for one in mine)
+        mine_mib = sum(one.memory_mib(one.guests + one.guests_of(pair)) for one in mine)
         others = [one for one in self._lent.values() if one not in mine and one.state is not _State.DOWN]
         used_mib = sum(one.memory_mib(one.guests) for one in others)
         missing_mib = used_mib + mine_mib - self._budget_mib

@@ -132,7 +132,7 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
     """
     guideline = guideline_of(asked)
     checks = load_checks()
-    whole = choose(asked.src, asked.dst, asked.image, room.budget_mib(workers))
+    whole = choose(asked.src, asked.dst, asked.image, room.budget_mib(workers), return_trip=asked.return_trip)
     choice = whole.shared(asked.shard) if asked.shard else whole
     for note in choice.notes:
         say(note)
@@ -235,6 +235,7 @@ def lender_of(
         {name: choice.offers[name] for name in choice.reference},
         choice.cells,
         budget_mib=choice.budget_mib,
+        return_trip=session.has_return_trip,
         start=start,
         say=say,
         came=came,

@@ -169,6 +169,11 @@ class Session:
             for name, config in load_clouds(names, files).items()
         }
 
+    @property
+    def has_return_trip(self) -> bool:
+        """Whether Anne's instance comes home again, in every cell."""
+        return any(self.guideline[check].stage is Stage.RETURN_TRIP for check in self.context.plan.checks)
+
     def judge(self, pair: Pair, check_id: str) -> Result:
         """Judge one check of one cell, and write the result down. Raises ``RecordError`` when it cannot be."""
         try:
@@ -206,9 +211,7 @@ class Session:
                     scratch=self.scratch,
                     run_id=self.context.run_id,
                     shims=self.context.shims,
-                    return_trip=any(
-                        self.guideline[check].stage is Stage.RETURN_TRIP for check in self.context.plan.checks
-                    ),
+                    return_trip=self.has_return_trip,
                     own_image=self.context.own_image,
                     owned=frozenset(self.context.owned),
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from golden_flows import own_image, room
@@ -13,16 +13,13 @@ from golden_flows.clouds.config import load_clouds
 from golden_flows.flows import making
 from golden_flows.flows.making import Making
 from golden_flows.guideline import load_checks
-from golden_flows.lending import needed_mib
+from golden_flows.lending import guests_of, needed_mib
 from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Guideline
 from golden_flows.planning import outlook
 from golden_flows.planning.expecting import Ahead, Expected, Prospect, expect
 from golden_flows.planning.outlook import Outlook
 from golden_flows.preparation import Asked, guideline_of, require_part
-
-SERVERS_AT_ONCE = {"home": 1, "abroad": 2}
-"""Anne's instance; with its twin."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +49,8 @@ class PlanAhead:
     own_image: str = ""
     """The user's file that Anne starts from."""
     shims: bool = True
+    return_trip: bool = False
     notes: tuple[str, ...] = ()
-    roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By cloud: ``home``, ``abroad``."""
 
     @property
     def can_begin(self) -> bool:
@@ -69,7 +65,7 @@ class PlanAhead:
 
     def servers_at_once(self, cloud: str) -> int:
         """For one cell at a time."""
-        return sum(SERVERS_AT_ONCE[one] for one in self.roles[cloud])
+        return max(guests_of(one.pair, cloud, return_trip=self.return_trip) for one in self.cells)
 
 
 def draw_up(asked: Asked) -> PlanAhead:
@@ -78,7 +74,7 @@ def draw_up(asked: Asked) -> PlanAhead:
     Raises ``UsageError`` for names that nothing has; what is wrong with a cloud is among its ``troubles``.
     """
     guideline, checks = guideline_of(asked), load_checks()
-    choice = choose(asked.src, asked.dst, asked.image, room.budget_mib(0))
+    choice = choose(asked.src, asked.dst, asked.image, room.budget_mib(0), return_trip=asked.return_trip)
     require_part(asked.owned, choice.cells)
     file, glance, file_bytes = _image(asked)
     clouds = _outlooks(choice, glance, bool(file), file_bytes)
@@ -88,7 +84,8 @@ def draw_up(asked: Asked) -> PlanAhead:
         cell = Prospect(src, dst, owned=dst.name in asked.owned)
         begins = not src.troubles and not dst.troubles
         expected = {one.id: expect(checks[one.id], cell) for one in guideline.requirements if one.id in checks}
-        memory = needed_mib(pair, {name: choice.offers[name] for name in choice.reference})
+        offers = {name: choice.offers[name] for name in choice.reference}
+        memory = needed_mib(pair, offers, return_trip=asked.return_trip)
         cells.append(CellAhead(pair, expected if begins else {}, memory))
     return PlanAhead(
         guideline,
@@ -97,8 +94,8 @@ def draw_up(asked: Asked) -> PlanAhead:
         {name: _made_on(one, choice.cells, asked, bool(file)) for name, one in clouds.items()},
         file,
         asked.shims,
+        asked.return_trip,
         choice.notes,
-        {name: _roles(name, choice.cells) for name in clouds},
     )
 
 
@@ -132,11 +129,6 @@ def _outlooks(choice: Choice, glance: str | None, own_file: bool, file_bytes: in
             arrives_bytes=max(arriving, default=0),
         )
     return found
-
-
-def _roles(name: str, cells: tuple[Pair, ...]) -> frozenset[str]:
-    home = {"home"} if any(one.src == name for one in cells) else set()
-    return frozenset(home | ({"abroad"} if any(one.dst == name for one in cells) else set()))
 
 
 def _made_on(cloud: Outlook, cells: tuple[Pair, ...], asked: Asked, own_file: bool) -> tuple[Making, ...]:

@@ -68,7 +68,7 @@ class _Page:
         yield from self._row("flavor", _flavor(cloud))
         yield from self._row("launched with", ", ".join(profile.auth) or "no way in")
         yield from self._row("told by", ", ".join(profile.channels) or "nothing")
-        if "home" in plan.roles[cloud.name]:
+        if any(one.pair.src == cloud.name for one in plan.cells):
             yield from self._row("Anne's image", _image(plan, cloud))
         if cloud.troubles:
             return

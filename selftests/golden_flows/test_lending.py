@@ -23,7 +23,7 @@ SOON_S = 5.0
 class House:
     """Starts clouds that are nothing but names, and writes down when they came and went."""
 
-    def __init__(self, cells: tuple[Pair, ...], budget_mib: int, **offers: Offer) -> None:
+    def __init__(self, cells: tuple[Pair, ...], budget_mib: int, *, return_trip: bool = False, **offers: Offer) -> None:
         self.log: list[str] = []
         self.said: list[str] = []
         self.broken: set[str] = set()
@@ -35,6 +35,7 @@ class House:
             known,
             cells,
             budget_mib=budget_mib,
+            return_trip=return_trip,
             start=self.start,
             say=self.said.append,
             leaves=lambda cloud: self.log.append(f"-{cloud.name}"),
@@ -147,14 +148,33 @@ def test_the_end_of_the_run_ends_waiting_and_starting() -> None:
 
 
 def test_a_cloud_of_the_users_own_takes_none_of_this_machines_memory() -> None:
-    assert needed_mib(Pair("mine", "a"), {"a": Offer("a", memory_mib=100)}) == 100
+    assert needed_mib(Pair("mine", "a"), {"a": Offer("a", memory_mib=100)}, return_trip=True) == 100
 
 
 def test_a_cell_of_one_cloud_has_three_guests_there_at_once() -> None:
     """At home, and abroad a twin beside the rebuilt one."""
-    assert [guests_of(pair, "a") for pair in (AB, Pair("b", "a"), AA, BC)] == [1, 2, 3, 0]
+    assert [guests_of(pair, "a", return_trip=False) for pair in (AB, Pair("b", "a"), AA, BC)] == [1, 2, 3, 0]
     offers = {name: Offer(name, memory_mib=100, guest_mib=30) for name in "ab"}
-    assert (needed_mib(AB, offers), needed_mib(AA, offers)) == (200, 130)
+    assert [needed_mib(pair, offers, return_trip=False) for pair in (AB, AA)] == [200, 130]
+
+
+def test_what_comes_home_again_is_a_second_guest_at_home_while_the_first_is_there() -> None:
+    assert [guests_of(pair, "a", return_trip=True) for pair in (AB, Pair("b", "a"), AA, BC)] == [2, 2, 4, 0]
+    offers = {name: Offer(name, memory_mib=100, guest_mib=30) for name in "ab"}
+    assert [needed_mib(pair, offers, return_trip=True) for pair in (AB, AA)] == [200, 160]
+
+
+def test_cells_with_a_return_trip_share_a_source_only_where_it_runs_both_guests_of_each() -> None:
+    for return_trip, waits in ((False, False), (True, True)):
+        house = House((AB, AC), 1000, return_trip=return_trip, a=Offer("a", memory_mib=100, guests_max=3))
+        house.lender.borrow(AB)
+        second = aside(lambda house=house: house.lender.borrow(AC))  # type: ignore[misc]  # bound now
+        if waits:
+            house.until(lambda house=house: "a → c: waiting for room: a runs 3 guests at once" in house.said)  # type: ignore[misc]  # bound now
+            house.lender.give_back(AB)
+        second.join(SOON_S)
+        assert not second.is_alive()
+        assert bool(house.said) is waits
 
 
 @pytest.fixture

@@ -107,6 +107,8 @@ def test_a_return_trip_is_planned_where_it_is_asked_for(foreign: Foreign) -> Non
     without, with_it = (plan("mine", "mine", image="golden-pocket", return_trip=one) for one in (False, True))
     more = {kind: count - without.counts("mine")[kind] for kind, count in with_it.counts("mine").items()}
     assert more == {"keypair": 1, "security_group": 1, "server": 1, "port": 1, "snapshot": 1, "image": 1}
+    assert (without.servers_at_once("mine"), with_it.servers_at_once("mine")) == (3, 4)
+    assert "at most 4 servers for each pair" in render(with_it)
     (cell,), (longer,) = without.cells, with_it.cells
     assert set(longer.checks) - set(cell.checks) == {"RT-1", "RT-2", "RT-3"}
 
