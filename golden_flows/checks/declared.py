@@ -31,8 +31,9 @@ def cloud_is_what_its_profile_declares(facts: Facts) -> Said:
     for profile, seen in clouds.values():
         findings += _console(profile, seen, unseen)
         findings += _config_drive(profile, seen, unseen)
-        findings += _images(profile, seen)
-        findings += _networks(profile, seen)
+        findings += _import_methods(profile, seen, unseen)
+        findings += _image_format(profile, seen, unseen)
+        findings += _addresses(profile, seen, unseen)
     return verdict(findings, unseen)
 
 
@@ -64,28 +65,58 @@ def _config_drive(profile: Profile, seen: CloudSeen, unseen: list[str]) -> list[
     return [Finding(f"server on {profile.cloud}", expected, has, remedy)]
 
 
-def _images(profile: Profile, seen: CloudSeen) -> list[Finding]:
+def _import_methods(profile: Profile, seen: CloudSeen, unseen: list[str]) -> list[Finding]:
     found = seen.discovery
+    if not profile.import_methods:
+        return []
+    if found.import_methods is None:
+        unseen.append(f"{profile.cloud}: {found.why_unread('import_methods')}")
+        return []
     lacking = [one for one in profile.import_methods if one not in found.import_methods]
-    findings = []
-    if lacking:
-        offered = ", ".join(found.import_methods) or "none"
-        remedy = "correct interop: import_methods, or add them to enabled_import_methods in glance-api.conf"
-        subject = f"GET /v2/info/import on {profile.cloud}"
-        findings.append(Finding(subject, f"{', '.join(lacking)}, as declared", offered, remedy))
-    declared = profile.image_format
+    if not lacking:
+        return []
+    offered = ", ".join(found.import_methods) or "none"
+    remedy = "correct interop: import_methods, or add them to enabled_import_methods in glance-api.conf"
+    subject = f"GET /v2/info/import on {profile.cloud}"
+    return [Finding(subject, f"{', '.join(lacking)}, as declared", offered, remedy)]
+
+
+def _image_format(profile: Profile, seen: CloudSeen, unseen: list[str]) -> list[Finding]:
+    found, declared = seen.discovery, profile.image_format
+    if declared is None:
+        return []
+    if found.disk_formats is None:
+        unseen.append(f"{profile.cloud}: {found.why_unread('disk_formats')}")
+        return []
     known = {*found.disk_formats, *(vhd.NAMES if set(vhd.NAMES) & set(found.disk_formats) else ())}
-    if declared and found.disk_formats and declared not in known:
-        remedy = "correct interop: image_format, or add it to disk_formats in glance-api.conf"
-        subject = f"disk formats that Glance takes on {profile.cloud}"
-        findings.append(Finding(subject, f"{declared}, as declared", ", ".join(found.disk_formats), remedy))
-    return findings
+    if declared in known:
+        return []
+    remedy = "correct interop: image_format, or add it to disk_formats in glance-api.conf"
+    subject = f"disk formats that Glance takes on {profile.cloud}"
+    return [Finding(subject, f"{declared}, as declared", ", ".join(found.disk_formats), remedy)]
 
 
-def _networks(profile: Profile, seen: CloudSeen) -> list[Finding]:
-    """A guest without an address cannot ask for metadata over HTTP."""
-    network = seen.discovery.network(profile.networks[0]) if profile.networks else None
-    if network is None or not network.subnets or network.has_dhcp or set(profile.channels) - OVER_HTTP:
+def _addresses(profile: Profile, seen: CloudSeen, unseen: list[str]) -> list[Finding]:
+    """A guest without an address cannot ask for metadata over HTTP: where nothing else is claimed, DHCP must be there.
+
+    Of the first NIC's network: the one that is declared, or, where none is, the one that our server got.
+    """
+    if set(profile.channels) - OVER_HTTP:
+        return []
+    name = profile.networks[0] if profile.networks else seen.network
+    if name is None:
+        unseen.append(f"no server of ours became ACTIVE on {profile.cloud}: nobody knows on which network it would be")
+        return []
+    network = seen.discovery.network(name)
+    if network is None or not network.subnets:
+        why = (
+            "which this tenant may not read"
+            if seen.discovery.networks is not None
+            else seen.discovery.why_unread("networks")
+        )
+        unseen.append(f"whether network {name} of {profile.cloud} has DHCP is told by its subnets, {why}")
+        return []
+    if network.has_dhcp:
         return []
     remedy = "add what tells guests their address to interop: channels (config-drive, injection), or turn on DHCP"
     claimed = (

@@ -15,36 +15,39 @@ T = TypeVar("T")
 
 def discover(api: ApiSession) -> Discovery:
     """Whatever may be read. What the cloud refuses to this tenant is told in ``unread``; raises ``Unreachable``."""
-    unread: list[str] = []
+    unread: dict[str, str] = {}
 
-    def ask(what: str, read: Callable[[], T], otherwise: T) -> T:
+    def ask(field: str, read: Callable[[], T]) -> T | None:
         try:
             return read()
         except Unreachable:
             raise
         except CloudError as error:
-            unread.append(f"{what}: {shorten(error.what, 160)}")
-            return otherwise
+            unread[field] = shorten(error.what, 160)
+            return None
 
     newest = servers.newest_microversion(api)
     return Discovery(
         compute_microversion=f"{newest[0]}.{newest[1]}",
-        import_methods=ask("import methods", lambda: images.import_methods(api), ()),
-        disk_formats=ask("disk formats", lambda: _disk_formats(api), ()),
-        networks=ask("networks", lambda: networks.look_at_networks(api), ()),
-        network_extensions=ask("extensions", lambda: _extensions(api), ()),
-        flavors=ask("flavors", lambda: _flavors(api), ()),
-        files_max=ask("limits", lambda: servers.files_allowed(api), 0),
-        unread=tuple(unread),
+        import_methods=ask("import_methods", lambda: images.import_methods(api)),
+        disk_formats=ask("disk_formats", lambda: _disk_formats(api)),
+        networks=ask("networks", lambda: networks.look_at_networks(api)),
+        network_extensions=ask("network_extensions", lambda: _extensions(api)),
+        flavors=ask("flavors", lambda: _flavors(api)),
+        files_max=ask("files_max", lambda: servers.files_allowed(api)),
+        unread=unread,
     )
 
 
 def _disk_formats(api: ApiSession) -> tuple[str, ...]:
-    """From ``/v2/schemas/image``."""
+    """From ``/v2/schemas/image``. Raises ``CloudError`` for one that names none: no Glance takes nothing."""
     schema = api.read("image", "/schemas/image").get("properties")
     formats = schema.get("disk_format") if isinstance(schema, dict) else None
     enum = formats.get("enum") if isinstance(formats, dict) else None
-    return tuple(str(one) for one in enum or () if one is not None)
+    named = tuple(str(one) for one in enum or () if one is not None)
+    if not named:
+        raise CloudError("GET /v2/schemas/image names no disk_format")
+    return named
 
 
 def _extensions(api: ApiSession) -> tuple[str, ...]:

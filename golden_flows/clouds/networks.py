@@ -28,6 +28,7 @@ def look_at_networks(api: ApiSession) -> tuple[NetworkFound, ...]:
         return tuple(
             NetworkFound(
                 name=str(one.name),
+                id=str(one.id),
                 external=bool(one.is_router_external),
                 mtu=one.mtu,
                 subnets=tuple(_subnet_seen(subnet) for subnet in subnets if subnet.network_id == one.id),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from golden_flows.model.cloud import Profile
 from golden_flows.model.discovery import CloudSeen, Discovery, DiscoveryFacts
 from golden_flows.model.facts import BootFacts, Facts
 
-UNSAID, UNSEEN = "nothing", "not seen"
+UNSAID, UNSEEN, UNREAD = "nothing", "not seen", "not read"
 
 
 def both(facts: Facts, found: Mapping[str, Discovery]) -> DiscoveryFacts | None:
@@ -23,7 +23,12 @@ def _seen(discovery: Discovery, boot: BootFacts | None) -> CloudSeen:
     """``boot``: of our server there, if it got that far."""
     if boot is None:
         return CloudSeen(discovery=discovery)
-    return CloudSeen(discovery=discovery, console_status=boot.console_status, config_drive=boot.config_drive)
+    return CloudSeen(
+        discovery=discovery,
+        console_status=boot.console_status,
+        config_drive=boot.config_drive,
+        network=boot.ports[0].network if boot.ports else None,
+    )
 
 
 def table(profile: Profile, found: CloudSeen) -> str:
@@ -35,16 +40,20 @@ def table(profile: Profile, found: CloudSeen) -> str:
         ("key", "declared", "discovered"),
         ("import_methods", _listed(profile.import_methods), _listed(told.import_methods)),
         ("image_format", profile.image_format or "not converted", f"Glance takes {_listed(told.disk_formats)}"),
-        ("networks", _listed(profile.networks), "; ".join(map(str, told.networks)) or UNSEEN),
-        ("flavor", profile.flavor or UNSAID, _listed(tuple(one.name for one in told.flavors))),
-        ("channels", _listed(profile.channels), f"config drive: {drive}; files: {told.files_max}"),
+        ("networks", _listed(profile.networks), _listed(told.networks, "; ")),
+        ("flavor", profile.flavor or UNSAID, _listed(told.flavors and tuple(one.name for one in told.flavors))),
+        ("channels", _listed(profile.channels), f"config drive: {drive}; files: {_number(told.files_max)}"),
         ("console", "yes" if profile.console else "no", console),
         ("compute", UNSAID, f"up to {told.compute_microversion}"),
         ("extensions", UNSAID, _listed(told.network_extensions)),
-        *(("could not be read", UNSAID, one) for one in told.unread),
+        *(("could not be read", UNSAID, f"{name}: {why}") for name, why in told.unread.items()),
     ]
     return "\n".join(" | ".join((f"{key:<14}", f"{declared:<28}", discovered)) for key, declared, discovered in rows)
 
 
-def _listed(words: tuple[str, ...]) -> str:
-    return ", ".join(words) or UNSAID
+def _listed(found: Sequence[object] | None, between: str = ", ") -> str:
+    return UNREAD if found is None else between.join(map(str, found)) or UNSAID
+
+
+def _number(found: int | None) -> str:
+    return UNREAD if found is None else str(found)

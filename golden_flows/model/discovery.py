@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 DIRECT = "glance-direct"
 """The import method that takes bytes from the tenant."""
@@ -27,9 +28,12 @@ class NetworkFound:
     """A network with its subnets."""
 
     name: str
+    id: str = ""
+    """Empty where nobody was asked: of a reference cloud that was not started."""
     external: bool = False
     mtu: int | None = None
     subnets: tuple[SubnetFound, ...] = ()
+    """Those that the tenant may read: a network without any has none for us."""
 
     @property
     def has_ipv4(self) -> bool:
@@ -64,25 +68,30 @@ class FlavorFound:
 
 @dataclass(frozen=True, kw_only=True)
 class Discovery:
-    """Everything that was found out by reading. What could not be read is empty, and ``unread`` says why."""
+    """Everything that was found out by reading. What could not be read is None, and ``unread`` says why."""
 
     compute_microversion: str = ""
     """Newest offered: ``2.96``."""
-    import_methods: tuple[str, ...] = ()
+    import_methods: tuple[str, ...] | None = None
     """From ``/v2/info/import``."""
-    disk_formats: tuple[str, ...] = ()
+    disk_formats: tuple[str, ...] | None = None
     """That Glance's schema takes. It says nothing of what hypervisors run."""
-    networks: tuple[NetworkFound, ...] = ()
-    network_extensions: tuple[str, ...] = ()
+    networks: tuple[NetworkFound, ...] | None = None
+    network_extensions: tuple[str, ...] | None = None
     """Aliases: ``security-group``, ``router``, ``standard-attr-tag`` …"""
-    flavors: tuple[FlavorFound, ...] = ()
-    files_max: int = 0
+    flavors: tuple[FlavorFound, ...] | None = None
+    files_max: int | None = None
     """``maxPersonality`` of ``/limits``; 0: no files."""
-    unread: tuple[str, ...] = ()
-    """One line for each thing that this tenant may not read."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Why this tenant could not read what is None, by the field's name."""
 
     def network(self, name: str) -> NetworkFound | None:
-        return next((one for one in self.networks if one.name == name), None)
+        """By name or id."""
+        return next((one for one in self.networks or () if name in (one.id, one.name)), None)
+
+    def why_unread(self, field_name: str) -> str:
+        """In words, for whoever needed it."""
+        return f"{field_name.replace('_', ' ')} could not be read: {self.unread.get(field_name) or 'nobody asked'}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +103,8 @@ class CloudSeen:
     """HTTP status of ``os-getConsoleOutput``; None: none of our servers became ACTIVE there."""
     config_drive: bool | None = None
     """Whether the API says that our server got one; None as above."""
+    network: str | None = None
+    """Name of the network that our server's first NIC is on; None as above."""
 
 
 @dataclass(frozen=True, kw_only=True)

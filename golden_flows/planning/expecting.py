@@ -14,7 +14,7 @@ from golden_flows.judging import READ_INSIDE
 from golden_flows.model import vhd
 from golden_flows.model.check import Check
 from golden_flows.model.cloud import FILE_CHANNELS, INJECTION
-from golden_flows.model.discovery import DIRECT
+from golden_flows.model.discovery import DIRECT, NetworkFound
 from golden_flows.model.evidence import EvidenceLevel
 from golden_flows.planning.outlook import Outlook
 
@@ -121,8 +121,22 @@ def _channel(*names: str) -> Rule:
 
 
 def _further_nic(cell: Prospect) -> Said:
-    names = ", ".join(one.name for one in cell.dst.networks)
-    return None if len(cell.dst.networks) > 1 else not_(f"the server has one NIC, on {names or 'an unknown network'}")
+    networks = cell.dst.networks
+    if networks is None:
+        return open_(f"the networks of {cell.dst.name} could not be read")
+    names = ", ".join(one.name for one in networks)
+    return None if len(networks) > 1 else not_(f"the server has one NIC, on {names or 'an unknown network'}")
+
+
+def _subnets(cell: Prospect) -> tuple[NetworkFound, ...] | None:
+    """The networks of the NICs with their subnets; None where some could not be read, and so nothing is known."""
+    networks = cell.dst.networks
+    return networks if networks and all(one.subnets for one in networks) else None
+
+
+def _unread(cell: Prospect) -> Expected:
+    what = "networks" if cell.dst.networks is None else "subnets"
+    return open_(f"the {what} of {cell.dst.name} could not be read")
 
 
 def _told_of_nics(cell: Prospect) -> Said:
@@ -134,7 +148,10 @@ def _told_of_nics(cell: Prospect) -> Said:
 def _asks_from_second_nic(cell: Prospect) -> Said:
     if (said := _further_nic(cell)) is not None:
         return said
-    if not all(one.has_ipv4 for one in cell.dst.networks[:2]):
+    networks = _subnets(cell)
+    if networks is None:
+        return _unread(cell)
+    if not all(one.has_ipv4 for one in networks[:2]):
         return not_("over IPv6 metadata is asked from link-local addresses")
     return _http(cell) or open_("where the second NIC has its address in the guest")
 
@@ -143,7 +160,10 @@ _http = _channel(HTTP, EC2)
 
 
 def _ipv6(cell: Prospect) -> Said:
-    return None if any(one.has_ipv6 for one in cell.dst.networks) else not_("no network of the server has IPv6")
+    networks = _subnets(cell)
+    if networks is None:
+        return _unread(cell)
+    return None if any(one.has_ipv6 for one in networks) else not_("no network of the server has IPv6")
 
 
 def _metadata_over_ipv6(cell: Prospect) -> Said:
@@ -155,14 +175,18 @@ def _metadata_over_ipv6(cell: Prospect) -> Said:
 
 
 def _primary_ipv4(cell: Prospect) -> Said:
-    return not_(f"{cell.dst.networks[0].name} has no IPv4") if not _has_ipv4(cell) else None
+    networks = _subnets(cell)
+    if networks is None:
+        return _unread(cell)
+    return None if networks[0].has_ipv4 else not_(f"{networks[0].name} has no IPv4")
 
 
 def _leases(cell: Prospect) -> Said:
-    first = cell.dst.networks[0] if cell.dst.networks else None
-    if first is None or any(one.dhcp and not one.is_ipv6 for one in first.subnets):
-        return None
-    return not_(f"{first.name} has no DHCP for IPv4")
+    networks = _subnets(cell)
+    if networks is None:
+        return _unread(cell)
+    has_dhcp = any(one.dhcp and not one.is_ipv6 for one in networks[0].subnets)
+    return None if has_dhcp else not_(f"{networks[0].name} has no DHCP for IPv4")
 
 
 def _told_options(cell: Prospect) -> Said:
@@ -171,18 +195,20 @@ def _told_options(cell: Prospect) -> Said:
     return None if claimed else not_(f"{cell.dst.name} claims neither ntp_servers nor search_domains")
 
 
-def _has_ipv4(cell: Prospect) -> bool:
-    return not cell.dst.networks or cell.dst.networks[0].has_ipv4
-
-
 def _static(cell: Prospect) -> Said:
-    if any(one.is_static for one in cell.dst.networks):
+    networks = _subnets(cell)
+    if networks is None:
+        return _unread(cell)
+    if any(one.is_static for one in networks):
         return open_("where a port has neither DHCP nor DHCPv6, and its network says an MTU")
     return not_("every network has DHCP")
 
 
 def _host_routes(cell: Prospect) -> Said:
-    routes = any(subnet.has_host_routes for one in cell.dst.networks for subnet in one.subnets)
+    networks = _subnets(cell)
+    if networks is None:
+        return _unread(cell)
+    routes = any(subnet.has_host_routes for one in networks for subnet in one.subnets)
     return None if routes else not_("no subnet has host routes")
 
 
@@ -230,9 +256,11 @@ def _files(cell: Prospect) -> Said:
     if not set(FILE_CHANNELS) & set(cell.dst.profile.channels):
         return not_(f"{_claims(cell)}; files travel by {', '.join(FILE_CHANNELS)}")
     found = cell.dst.discovery
-    return (
-        not_(f"the API takes no files: maxPersonality is {found.files_max}") if found and found.files_max < 2 else None
-    )
+    if found is None:
+        return None
+    if found.files_max is None:
+        return open_(f"{cell.dst.name}: {found.why_unread('files_max')}")
+    return not_(f"the API takes no files: maxPersonality is {found.files_max}") if found.files_max < 2 else None
 
 
 def _carries_user_data(cell: Prospect) -> Said:
@@ -241,7 +269,11 @@ def _carries_user_data(cell: Prospect) -> Said:
 
 def _imports(cell: Prospect) -> Said:
     found = cell.dst.discovery
-    if found is None or DIRECT in found.import_methods:
+    if found is None:
+        return None
+    if found.import_methods is None:
+        return open_(f"{cell.dst.name}: {found.why_unread('import_methods')}")
+    if DIRECT in found.import_methods:
         return None
     return not_(f"GET /v2/info/import offers: {', '.join(found.import_methods) or 'none'}")
 

@@ -32,8 +32,8 @@ class Outlook:
     profile: Profile
     where: str
     """What answered, or that nobody was asked."""
-    networks: tuple[NetworkFound, ...] = ()
-    """Of the NICs, primary first."""
+    networks: tuple[NetworkFound, ...] | None = None
+    """Of the NICs, primary first; None where they could not be read."""
     flavor: FlavorFound | None = None
     image: str = ""
     """What Anne starts from, where this cloud is a source."""
@@ -119,12 +119,12 @@ def _read(cloud: Cloud, as_source: bool, own_image_bytes: int | None, arrives_by
     reading.ask(lambda: require_way_in(profile.access))
     needs = max(arrives_bytes or 0, own_image_bytes or 0, image.disk_bytes_needed if image else 0)
     picked = reading.ask(lambda: cloud.pick_flavor(profile.flavor, needs, GUEST_RAM_MIB))
-    networks = tuple(seen for ref in refs if (seen := discovery.network(ref.name)) is not None)
+    networks = tuple(seen for ref in refs if (seen := discovery.network(ref.id)) is not None)
     return Outlook(
         name=cloud.name,
         profile=profile,
         where=who,
-        networks=networks,
+        networks=None if discovery.networks is None else networks,
         flavor=FlavorFound(name=picked.name, ram_mib=picked.ram_mib, disk_gib=picked.disk_bytes // GIB)
         if picked
         else None,
@@ -139,16 +139,21 @@ def _read(cloud: Cloud, as_source: bool, own_image_bytes: int | None, arrives_by
 def _notes(profile: Profile, networks: tuple[NetworkFound, ...], discovery: Discovery) -> list[str]:
     """What a deployer may have forgotten to say."""
     notes: list[str] = []
-    external = [one.name for one in discovery.networks if one.external]
+    external = [one.name for one in discovery.networks or () if one.external]
     inner = networks[:1] and not networks[0].external
     if inner and external and profile.floating_network is None and profile.access is None:
         notes.append(
             f"fixed addresses of {networks[0].name} are reached from this machine as they are; if they cannot be, "
             f"write interop: floating_network: {external[0]}, or access: to name a way in"
         )
-    if networks and not networks[0].has_dhcp and not set(profile.channels) - {"openstack-http", "ec2-http"}:
+    if (
+        networks
+        and networks[0].is_static
+        and not networks[0].has_dhcp
+        and not set(profile.channels) - {"openstack-http", "ec2-http"}
+    ):
         notes.append(
             f"{networks[0].name} has no DHCP and only metadata over HTTP is claimed: a guest without an address cannot "
             "ask for it"
         )
-    return [*notes, *(f"could not be read: {one}" for one in discovery.unread)]
+    return [*notes, *map(discovery.why_unread, discovery.unread)]

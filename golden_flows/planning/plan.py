@@ -60,7 +60,7 @@ class PlanAhead:
         """How many of each kind; ``snapshot`` apart from ``image``, and a ``port`` for each NIC of each server."""
         made = self.makes[cloud]
         counts = Counter("snapshot" if one.is_snapshot else one.kind for one in made)
-        counts["port"] += counts["server"] * max(1, len(self.clouds[cloud].networks))
+        counts["port"] += counts["server"] * max(1, len(self.clouds[cloud].networks or ()))
         return dict(counts)
 
     def servers_at_once(self, cloud: str) -> int:
@@ -167,7 +167,7 @@ def _cloud(plan: PlanAhead, cloud: Outlook) -> dict[str, Any]:
     return {
         "where": cloud.where,
         "evidence_level": cloud.profile.evidence_level.value,
-        "networks": [str(one) for one in cloud.networks],
+        "networks": None if cloud.networks is None else [str(one) for one in cloud.networks],
         "flavor": None
         if flavor is None
         else {"name": flavor.name, "ram_mib": flavor.ram_mib, "disk_gib": flavor.disk_gib},
@@ -175,7 +175,7 @@ def _cloud(plan: PlanAhead, cloud: Outlook) -> dict[str, Any]:
         "image_bytes": cloud.image_bytes,
         "makes": plan.counts(cloud.name),
         "servers_at_once": plan.servers_at_once(cloud.name),
-        "import_methods": None if found is None else list(found.import_methods),
+        "import_methods": None if found is None or found.import_methods is None else list(found.import_methods),
         "troubles": [{"what": one.what, "remedy": one.remedy} for one in cloud.troubles],
         "notes": list(cloud.notes),
     }

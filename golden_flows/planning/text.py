@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 
 from golden_flows.errors import InteropError
+from golden_flows.model.discovery import Discovery
 from golden_flows.planning.expecting import Ahead
 from golden_flows.planning.outlook import Outlook
 from golden_flows.planning.plan import CellAhead, PlanAhead
@@ -57,10 +58,9 @@ class _Page:
         for trouble in cloud.troubles:
             yield from self._trouble(trouble)
         if found := cloud.discovery:
-            offered = ", ".join(found.import_methods) or "none: images go by PUT"
-            yield from self._row("compute", f"up to {found.compute_microversion}")
-            yield from self._row("import", offered)
-        yield from self._row("networks", ", ".join(map(str, cloud.networks)) or "unknown")
+            yield from self._row("compute", f"up to {found.compute_microversion}" if found.compute_microversion else "")
+            yield from self._row("import", _offered(found))
+        yield from self._row("networks", ", ".join(map(str, cloud.networks or ())) or "unknown")
         yield from self._row(
             "floating IPs", profile.floating_network or "none: fixed addresses are reached as they are"
         )
@@ -130,6 +130,12 @@ def _by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
     for name, why in reasons.items():
         found.setdefault(why, []).append(name)
     return found
+
+
+def _offered(found: Discovery) -> str:
+    if found.import_methods is None:
+        return "unknown"
+    return ", ".join(found.import_methods) or "none: images go by PUT"
 
 
 def _flavor(cloud: Outlook) -> str:

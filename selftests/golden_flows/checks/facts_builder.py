@@ -527,12 +527,13 @@ def discovered() -> DiscoveryFacts:
         import_methods=("glance-direct",),
         disk_formats=("raw", "qcow2", "vhd"),
         networks=tuple(
-            NetworkFound(name=name, subnets=(one,)) for name, one in zip(("flat", "multi"), subnets, strict=True)
+            NetworkFound(name=name, id=f"id-of-{name}", subnets=(one,))
+            for name, one in zip(("flat", "multi"), subnets, strict=True)
         ),
     )
     return DiscoveryFacts(
-        src=CloudSeen(discovery=found, console_status=200, config_drive=False),
-        dst=CloudSeen(discovery=found, console_status=200, config_drive=True),
+        src=CloudSeen(discovery=found, console_status=200, config_drive=False, network="flat"),
+        dst=CloudSeen(discovery=found, console_status=200, config_drive=True, network="flat"),
     )
 
 

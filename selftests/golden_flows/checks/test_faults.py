@@ -12,7 +12,6 @@ from refclouds.faults import FAULTS
 from golden_flows.flows.story import PAYLOAD_PATH
 from golden_flows.guideline import load_guideline
 from golden_flows.model.account import PasswordPost, PostProbe
-from golden_flows.model.discovery import Discovery
 from golden_flows.model.facts import Facts, Leftover, PasswordChange, PowerFacts
 from golden_flows.model.files import Answer
 from golden_flows.model.guest import Channel, Consoles, Getty, UserDataRun
@@ -303,7 +302,7 @@ SEEN: Mapping[str, Facts] = {
     ),
     "token_ttl": healthy_facts(),
     "token_half": replace(healthy_facts(), token_death=replace(token_death(), size_bytes=MIB // 2)),
-    "import_closed": with_src_seen(discovery=Discovery()),
+    "import_closed": with_src_seen(discovery=replace(discovered().src.discovery, import_methods=())),
     "console_closed": replace(
         with_src_seen(console_status=403),
         boot=with_boot(console="", report=report()).boot,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 import yaml
 
 from golden_flows.errors import UsageError
-from golden_flows.planning.expecting import Ahead
+from golden_flows.guideline import load_checks
+from golden_flows.model.discovery import Discovery
+from golden_flows.planning.expecting import Ahead, Prospect, expect
+from golden_flows.planning.outlook import Outlook
 from golden_flows.planning.plan import PlanAhead, as_document, draw_up
 from golden_flows.planning.text import render
 from golden_flows.preparation import Asked
@@ -81,7 +85,7 @@ def test_an_image_named_for_the_run_is_enough_where_there_is_one_network(foreign
     drawn = plan("mine", "mine", image="golden-pocket")
     assert drawn.can_begin
     mine = drawn.clouds["mine"]
-    assert [one.name for one in mine.networks] == ["private"]
+    assert [one.name for one in mine.networks or ()] == ["private"]
     assert (mine.flavor.name if mine.flavor else "") == "pocket", "the smallest that fits"
     assert mine.image_bytes == 4 << 20
     assert drawn.counts("mine") == {
@@ -126,6 +130,28 @@ def test_a_cloud_that_cannot_begin_spares_the_cells_of_the_others(foreign: Forei
     assert [bool(one.checks) for one in drawn.cells] == [True, False]
     assert "good → bad: cannot begin" in render(drawn)
     assert sum(one.name == "anne-home" for one in drawn.makes["good"] if one.kind == "server") == 1
+
+
+def test_what_could_not_be_read_is_decided_in_the_run(foreign: Foreign) -> None:
+    """Of a network without subnets that may be read nobody knows what it has; of limits, whether files are taken."""
+    foreign("private")
+    drawn = plan("mine", "mine", image="golden-pocket")
+    known, checks = drawn.clouds["mine"], load_checks()
+    found = known.discovery or Discovery()
+    bare = tuple(replace(one, subnets=()) for one in known.networks or ())
+    files = replace(known.profile, channels=("openstack-http", "config-drive"))
+    blind: dict[str, tuple[Outlook, str]] = {
+        "networks": (replace(known, networks=None), "N2-1 N2-2 N1-1 N1-7 N1-8 N2-7 N2-10 MD-8"),
+        "subnets": (replace(known, networks=bare), "N1-1 N1-7 N1-8 N2-7 N2-10 MD-8"),
+        "import methods": (replace(known, discovery=replace(found, import_methods=None)), "IM-2"),
+        "files max": (replace(known, profile=files, discovery=replace(found, files_max=None)), "UD-8"),
+    }
+    for unread, (cloud, open_ones) in blind.items():
+        for name in open_ones.split():
+            said = expect(checks[name], Prospect(known, cloud, owned=False))
+            assert (said.ahead, unread in said.why) == (Ahead.OPEN, True), (name, said)
+    unknown = replace(drawn, clouds={"mine": replace(known, discovery=replace(found, import_methods=None))})
+    assert "import        unknown" in render(unknown)
 
 
 @pytest.mark.parametrize(
