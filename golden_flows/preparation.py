@@ -122,6 +122,18 @@ def guideline_of(asked: Asked) -> Guideline:
     return load_guideline(asked.guideline).asked([RETURN_TRIP] if asked.return_trip else [])
 
 
+def named_image(asked: Asked) -> str | None:
+    """The image of the sources that Anne starts from, by its Glance name; None where a file is, or none was, asked for.
+
+    Raises ``UsageError`` for what is said of a file where there is none.
+    """
+    if asked.image is not None and not own_image.is_glance_name(asked.image):
+        return None
+    if asked.image_format or asked.image_properties:
+        raise UsageError("--image-format and --image-property are for --image FILE or URL", "name the file")
+    return own_image.glance_name(asked.image) if asked.image else None
+
+
 def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
     """Resolve names, talk to every own cloud once, write the plan down, and be ready to lend reference clouds.
 
@@ -138,7 +150,7 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
         say(note)
     faults = _faults_by_cloud(asked.faults, choice.reference)
     require_part(asked.owned, choice.cells)
-    glance = own_image.glance_name(asked.image) if asked.image and own_image.is_glance_name(asked.image) else None
+    glance = named_image(asked)
     for name in choice.reference:
         reference_clouds.check(name, faults.get(name, ()), asked.install, glance)
     workspace = Workspace.create(asked.results_root)
@@ -189,8 +201,6 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
 def _own_image(asked: Asked, scratch: Path, say: Say) -> OwnImage | None:
     """The user's image as RAW; None where none, or one on the source, was asked for. Raises ``InteropError``."""
     if asked.image is None or own_image.is_glance_name(asked.image):
-        if asked.image_format or asked.image_properties:
-            raise UsageError("--image-format and --image-property are for --image FILE or URL", "name the file")
         return None
     return own_image.fetch(asked.image, asked.image_format, asked.image_properties, scratch, say)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from golden_flows import own_image, room
+from golden_flows import own_image, reference_clouds, room
 from golden_flows.choosing import Choice, choose
 from golden_flows.clouds.config import load_clouds
 from golden_flows.flows import making
@@ -19,7 +19,10 @@ from golden_flows.model.guideline import Guideline
 from golden_flows.planning import outlook
 from golden_flows.planning.expecting import Ahead, Expected, Prospect, expect
 from golden_flows.planning.outlook import Outlook
-from golden_flows.preparation import Asked, guideline_of, require_part
+from golden_flows.preparation import Asked, guideline_of, named_image, require_part
+
+CheckReference = Callable[[str, Sequence[str], bool, str | None], None]
+"""(name, faults, whether missing programs may be installed, image): raises ``UsageError``."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +71,19 @@ class PlanAhead:
         return max(guests_of(one.pair, cloud, return_trip=self.return_trip) for one in self.cells)
 
 
-def draw_up(asked: Asked) -> PlanAhead:
+def draw_up(asked: Asked, *, check: CheckReference = reference_clouds.check) -> PlanAhead:
     """The plan. Talks to the clouds of clouds.yaml, reading only, and starts no reference cloud.
 
-    Raises ``UsageError`` for names that nothing has; what is wrong with a cloud is among its ``troubles``.
+    ``check``: asks whether a reference cloud could be started. Raises ``UsageError`` for names that nothing has, and
+    where a reference cloud could not be; what is wrong with a cloud of clouds.yaml is among its ``troubles``.
     """
     guideline, checks = guideline_of(asked), load_checks()
     choice = choose(asked.src, asked.dst, asked.image, room.budget_mib(0), return_trip=asked.return_trip)
     require_part(asked.owned, choice.cells)
-    file, glance, file_bytes = _image(asked)
+    glance = named_image(asked)
+    for name in choice.reference:
+        check(name, (), False, glance)
+    file, file_bytes = _file(asked)
     clouds = _outlooks(choice, glance, bool(file), file_bytes)
     cells = []
     for pair in choice.cells:
@@ -99,13 +106,11 @@ def draw_up(asked: Asked) -> PlanAhead:
     )
 
 
-def _image(asked: Asked) -> tuple[str, str | None, int | None]:
-    """(the user's file in words, the image's name in Glance, bytes of the file's disk)."""
-    if not asked.image:
-        return "", None, None
-    if own_image.is_glance_name(asked.image):
-        return "", own_image.glance_name(asked.image), None
-    return own_image.shown(asked.image), None, own_image.look(asked.image, asked.image_format)
+def _file(asked: Asked) -> tuple[str, int | None]:
+    """(the user's file in words, bytes of its disk); nothing where there is none."""
+    if not asked.image or own_image.is_glance_name(asked.image):
+        return "", None
+    return own_image.shown(asked.image), own_image.look(asked.image, asked.image_format)
 
 
 def _outlooks(choice: Choice, glance: str | None, own_file: bool, file_bytes: int | None) -> dict[str, Outlook]:

@@ -19,6 +19,7 @@ from golden_flows.planning.outlook import Outlook
 from golden_flows.planning.plan import PlanAhead, as_document, draw_up
 from golden_flows.planning.text import render
 from golden_flows.preparation import Asked
+from golden_flows.reference_clouds import start_error
 from selftests.refclouds.api.conftest import PASSWORD, Running, golden, serve
 
 __all__ = ["golden"]
@@ -210,6 +211,29 @@ def test_reference_clouds_are_planned_by_their_profiles_alone(tmp_path: Path, mo
     everything: Mapping[str, Any] = as_document(drawn)
     (cell,) = everything["cells"]
     assert set(cell["checks"]) == {one.id for one in drawn.guideline.requirements}
+
+
+def test_a_reference_cloud_that_could_not_be_started_is_told_as_a_run_tells_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "clouds.yaml").write_text("clouds: {}\n", "utf-8")
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
+    asked: list[str] = []
+
+    def check(name: str, faults: Sequence[str], install: bool, image: str | None) -> None:
+        asked.append(name)
+        if name == "vmdk":
+            raise start_error(name, 2, ["error: programs are missing: qemu-img", "remedy: apt-get install qemu-utils"])
+
+    with pytest.raises(UsageError, match="programs are missing: qemu-img") as caught:
+        draw_up(Asked(["private"], ["vmdk"]), check=check)
+    assert (asked, caught.value.remedy) == (["private", "vmdk"], "apt-get install qemu-utils")
+
+
+def test_a_format_is_said_of_a_file_alone() -> None:
+    for image in (None, "golden-pocket"):
+        with pytest.raises(UsageError, match="--image-format and --image-property are for --image FILE or URL"):
+            plan("private", "private", image=image, image_format="raw")
 
 
 def test_of_many_cells_only_the_counts_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
