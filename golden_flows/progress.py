@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.status import Status
 
 from golden_flows.model.stage import Stage
+from golden_flows.printable import printable
 
 _SYMBOLS = {
     "pass": ("[green]✓[/green]", "ok"),
@@ -50,7 +51,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """One line with the time since the start."""
-        self._console.print(f"[dim]{escape(f'[{self._elapsed_s():6.1f} s]')}[/dim] {escape(text)}")
+        self._console.print(f"[dim]{escape(f'[{self._elapsed_s():6.1f} s]')}[/dim] {_shown(text)}")
 
     def follow(self, journal: Path) -> None:
         """Start to follow this journal in a thread."""
@@ -97,7 +98,7 @@ class Progress:
         detail = f"  {event['detail'].splitlines()[0]}" if event.get("detail") else ""
         self._line(
             f"{event['src']} → {event['dst']}" if self._unicode else f"{event['src']} -> {event['dst']}",
-            f"{sign} {escape(f'{title:<20}')}{seconds}{escape(detail)}",
+            f"{sign} {escape(f'{title:<20}')}{seconds}{_shown(detail)}",
         )
 
     def _step(self, event: dict[str, Any]) -> None:
@@ -106,9 +107,14 @@ class Progress:
             if self._status is None:
                 self._status = self._console.status("")
                 self._status.start()
-            self._status.update(escape(text))
+            self._status.update(_shown(text))
         else:
-            self._line(f"{event['src']} -> {event['dst']}", escape(f"  {event['text']}"))
+            self._line(f"{event['src']} -> {event['dst']}", _shown(f"  {event['text']}"))
 
     def _line(self, pair: str, markup: str) -> None:
         self._console.print(f"[dim]{escape(f'[{self._elapsed_s():6.1f} s]')}[/dim] {escape(pair)}  {markup}")
+
+
+def _shown(text: str) -> str:
+    """Whatever is in it, of clouds and guests too, as text for the console: neither markup nor control characters."""
+    return escape(printable(text))

@@ -23,7 +23,9 @@ from golden_flows.model.outcome import ExitCode
 from golden_flows.planning.plan import as_document, draw_up
 from golden_flows.planning.text import render
 from golden_flows.preparation import Asked, split_names
+from golden_flows.printable import printable
 from golden_flows.progress import plain_console
+from interop_tests.run import one_message
 from reports.formats import terminal
 from reports.read import read_run
 from reports.write import write_all
@@ -105,9 +107,9 @@ def clouds_down(names: Sequence[str]) -> None:
 @click.option("--results", default="interop-results", type=click.Path(path_type=Path), help="where run folders are")
 def clean(run_id: str | None, results: Path) -> None:
     """Delete what killed runs left on clouds and on this machine, and only that."""
-    report = cleaning.clean(results, run_id, click.echo)
+    report = cleaning.clean(results, run_id, lambda text: click.echo(printable(text)))
     for line in report.failures:
-        click.echo(f"not removed: {line}", err=True)
+        click.echo(printable(f"not removed: {line}"), err=True)
     click.echo(f"{report.removed} resources removed, {report.scratch_removed} scratch folders removed")
     sys.exit(ExitCode.INCOMPLETE.value if report.failures else 0)
 
@@ -214,7 +216,5 @@ def main() -> None:
 
 
 def _fail(error: InteropError, code: ExitCode) -> None:
-    click.echo(f"error: {error.what}", err=True)
-    if error.remedy:
-        click.echo(f"remedy: {error.remedy}", err=True)
+    click.echo(one_message(error), err=True)
     sys.exit(code.value)

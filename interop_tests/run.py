@@ -23,6 +23,7 @@ from golden_flows.model.matrix import Run
 from golden_flows.model.outcome import ExitCode
 from golden_flows.own_image import read_properties
 from golden_flows.preparation import Asked, PreparedRun, prepare, split_names
+from golden_flows.printable import printable
 from golden_flows.progress import Progress, plain_console
 from golden_flows.session import RunContext, Session
 from golden_flows.sharding import Shard
@@ -87,10 +88,10 @@ class InteropRun:
                 )
             self._run = prepare(asked, self._progress.say, _workers(self._config))
         except UsageError as error:
-            print(_one_message(error), file=sys.stderr)
+            print(one_message(error), file=sys.stderr)
             return ExitCode.USAGE.value
         except InteropError as error:
-            print(_one_message(error), file=sys.stderr)
+            print(one_message(error), file=sys.stderr)
             return ExitCode.INCOMPLETE.value
         except KeyboardInterrupt:
             print("interrupted before the run began: nothing was made, nothing is left", file=sys.stderr)
@@ -236,7 +237,7 @@ class InteropRun:
         try:
             session.exitstatus = self._end("; ".join(filter(None, reasons))).exit_code.value
         except InteropError as error:
-            print(_one_message(self._lost_record or error), file=sys.stderr)
+            print(one_message(self._lost_record or error), file=sys.stderr)
 
     def _end(self, reason: str) -> Run:
         """End the run and write its reports. Raises ``InteropError`` when either cannot be written."""
@@ -263,7 +264,7 @@ class InteropRun:
             try:
                 self._end("pytest ended without executing the plan")
             except InteropError as error:
-                print(_one_message(error), file=sys.stderr)
+                print(one_message(error), file=sys.stderr)
         self._end_of_worker()
 
     def _end_of_worker(self) -> None:
@@ -323,6 +324,7 @@ def _own_stdout() -> TextIO:
     return os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding, errors="replace", buffering=1)
 
 
-def _one_message(error: InteropError) -> str:
+def one_message(error: InteropError) -> str:
+    """What went wrong and what to do, a line each where they are of one line; a cloud may have written either."""
     kind = "missing program" if isinstance(error, MissingProgram) else "error"
-    return f"{kind}: {error.what}" + (f"\nremedy: {error.remedy}" if error.remedy else "")
+    return printable(f"{kind}: {error.what}" + (f"\nremedy: {error.remedy}" if error.remedy else ""))

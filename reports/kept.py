@@ -8,7 +8,7 @@ from pathlib import Path
 
 from golden_flows.model.evidence import Evidence
 from golden_flows.model.matrix import Run
-from reports.printable import printable
+from golden_flows.printable import printable
 
 EMBED_BYTES = 65_536
 """Longer text is linked only."""

@@ -19,7 +19,7 @@ from golden_flows.model.guideline import Guideline, KillMatrix
 from golden_flows.model.matrix import Cell, Result, Run, StageRun
 from golden_flows.model.outcome import Outcome, worst
 from golden_flows.model.stage import Stage
-from reports.printable import cleaned
+from golden_flows.printable import cleaned
 
 Event = dict[str, Any]
 

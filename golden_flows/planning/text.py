@@ -10,6 +10,7 @@ from golden_flows.model.discovery import Discovery
 from golden_flows.planning.expecting import Ahead
 from golden_flows.planning.outlook import Outlook
 from golden_flows.planning.plan import CellAhead, PlanAhead
+from golden_flows.printable import printable
 from golden_flows.shims import export, metadata
 
 MIB = 1024 * 1024
@@ -28,8 +29,8 @@ KINDS = {
 
 
 def render(plan: PlanAhead, columns: int = 80) -> str:
-    """All of the plan; lines of at most ``columns`` where words allow."""
-    return "\n".join(_Page(columns).page(plan)) + "\n"
+    """All of the plan; lines of at most ``columns`` where words allow, and nothing in them that is no text."""
+    return "\n".join(map(printable, _Page(columns).page(plan))) + "\n"
 
 
 class _Page:

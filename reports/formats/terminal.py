@@ -16,9 +16,9 @@ from rich.text import Text
 from golden_flows.model.guideline import Level
 from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import ExitCode, Outcome
+from golden_flows.printable import printable
 from reports.atomic import put_text
 from reports.grid import Grid, Square, Trouble, grid, is_grid, places, troubles
-from reports.printable import printable
 from reports.rows import (
     EXIT_MEANINGS,
     SYMBOLS,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -79,20 +81,82 @@ def test_interop_itself_misspelt_is_not_passed_over(cloud: Running, tmp_path: Pa
 def test_the_command_that_plans_says_the_same_and_exits_2(
     cloud: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "clouds.yaml"
-    file.write_text(yaml.safe_dump({"clouds": {"mine": {**cloud.auth("anne"), "region_name": "RegionOne"}}}))
-    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(file))
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def plan(*arguments: str) -> subprocess.CompletedProcess[str]:
-        argv = ["golden-flows", "plan", "--src", "mine", "--dst", "mine", *arguments]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
-
-    refused = plan()
+    entry = {**cloud.auth("anne"), "region_name": "RegionOne"}
+    refused = plan_of(entry, tmp_path, monkeypatch)
     assert (refused.returncode, "which image Anne starts from" in refused.stdout) == (2, True), refused.stderr
-    drawn = plan("--image", "golden-pocket", "--json")
+    drawn = plan_of(entry, tmp_path, monkeypatch, "--image", "golden-pocket", "--json")
     assert drawn.returncode == 0, drawn.stderr
     document = json.loads(drawn.stdout)
     assert document["can_begin"] is True
     assert document["clouds"]["mine"]["makes"]["server"] == 5
     assert not cloud.cloud.store.list("server")
+
+
+HOSTILE, SEEN = "\x1b[2J\x1b]0;owned\x07", "␛[2J␛]0;owned␇"
+"""Clears a terminal and renames its window."""
+
+
+def test_a_name_of_a_cloud_s_does_nothing_to_the_terminal(
+    cloud: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a plan, where it is told, and in the errors of a plan and of a run."""
+    store = cloud.cloud.store
+    inner = next(one for one in store.list("network") if one["name"] == "private")
+    store.patch("network", inner["id"], name=f"private{HOSTILE}")
+    entry = {**cloud.auth("anne"), "region_name": "RegionOne", "interop": {"image": "golden-pocket"}}
+    drawn = plan_of(entry, tmp_path, monkeypatch)
+    assert drawn.returncode == 0, drawn.stderr
+    typo = {"image": "golden-pocket", "networks": ["privat"]}
+    refused = plan_of({**entry, "interop": typo}, tmp_path, monkeypatch)
+    told = run_with(cloud, tmp_path, {"interop": typo})
+    for shown in (drawn.stdout, refused.stdout, told):
+        assert f"private{SEEN}" in shown
+        assert "\x1b" not in shown
+        assert "\x07" not in shown
+
+
+class _Down(BaseHTTPRequestHandler):
+    """An API that is down, and says so in a way of its own."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"error": {"message": f"down {HOSTILE}", "code": 400, "title": "Bad Request"}}).encode()
+        self.send_response(400)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_an_error_message_of_a_cloud_s_does_nothing_to_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), _Down) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        auth = {"auth_url": f"http://127.0.0.1:{server.server_port}/v3", "username": "anne", "password": "x"}
+        auth |= {"project_name": "anne", "user_domain_name": "Default", "project_domain_name": "Default"}
+        entry = {"auth": auth, "interop": {"image": "golden-pocket"}}
+        planned = plan_of(entry, tmp_path, monkeypatch)
+        yaml_text = yaml.safe_dump({"clouds": {"mine": entry}})
+        run = run_suite("--src", "mine", "--dst", "mine", folder=tmp_path, clouds_yaml=yaml_text)
+        server.shutdown()
+    for shown in (planned.stdout + planned.stderr, run.stdout + run.stderr):
+        assert f"down {SEEN}" in shown
+        assert "\x1b" not in shown
+        assert "\x07" not in shown
+
+
+def plan_of(
+    entry: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """`golden-flows plan` over this entry of clouds.yaml, to itself."""
+    file = folder / "clouds.yaml"
+    file.write_text(yaml.safe_dump({"clouds": {"mine": entry}}))
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(file))
+    monkeypatch.setenv("COLUMNS", "80")
+    argv = ["golden-flows", "plan", "--src", "mine", "--dst", "mine", *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)

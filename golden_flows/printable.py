@@ -1,7 +1,7 @@
 """Text that guests and clouds wrote, made fit for XML, terminals and people.
 
-Cleaned once, at the door (``reports.read``), so that no format can forget it. Escaping for HTML or Markdown
-is still each format's own duty.
+Cleaned once, at each door: what reports read (``reports.read``), and what is shown while a run works, is planned or
+fails. Escaping for HTML or Markdown is still each format's own duty.
 """
 
 from __future__ import annotations
