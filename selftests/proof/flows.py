@@ -110,6 +110,13 @@ FLOWS = (
     # Without network_data nobody knows of the second NIC: nothing can be said of its driver.
     # Nor does anybody learn of one that comes later, where there is no DHCP.
     Flow((fault("public-lite:nd_empty", "N2-1", "N2-5"),), blocked=frozenset({"N2-4", "N2-7", "PV-1", "PV-2"})),
+    # The same where the config drive is all there is: NICs need no driver, and no running guest is told of a new one.
+    Flow(
+        (fault("configdrive-iso:nd_empty", "N2-1"),),
+        blocked=frozenset({"N2-4"}),
+        dst="configdrive-iso",
+        is_nightly=True,
+    ),
     Flow(
         (
             fault("public-lite:swap_identity", "MD-3", "MD-10"),
