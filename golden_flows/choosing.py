@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from golden_flows import reference_clouds
+from golden_flows import burst_room, reference_clouds
 from golden_flows.clouds.config import known_cloud_names, load_clouds, read_profile
 from golden_flows.errors import InteropError, UsageError
 from golden_flows.lending import guests_of, needed_mib
@@ -46,13 +46,20 @@ class _Everything:
 
 
 def choose(
-    src: Sequence[str], dst: Sequence[str], image: str | None, budget_mib: int, *, return_trip: bool = False
+    src: Sequence[str],
+    dst: Sequence[str],
+    image: str | None,
+    budget_mib: int,
+    *,
+    return_trip: bool = False,
+    burst: int = 0,
 ) -> Choice:
     """The cells of this run.
 
     ``all`` are the clouds of the user's clouds.yaml, or, where there is none, the reference clouds that fit into
-    ``budget_mib``. Raises ``UsageError`` for a name that nothing has and for a profile that cannot be read;
-    ``InteropError`` for a reference cloud that was named and does not fit.
+    ``budget_mib``. ``burst``: how many guests more each destination runs.
+    Raises ``UsageError`` for a name that nothing has, for a profile that cannot be read, and for a burst that is too
+    large; ``InteropError`` for a reference cloud that was named and does not fit.
     """
     own, offers = known_cloud_names(), reference_clouds.known_profiles()
     notes: list[str] = []
@@ -64,6 +71,7 @@ def choose(
     for pair in (Pair(one, other) for one in sources for other in destinations):
         needed = needed_mib(pair, mine, return_trip=return_trip)
         if needed <= budget_mib:
+            burst_room.require_here(pair, mine, budget_mib, burst, return_trip=return_trip)
             cells.append(pair)
         elif is_free:
             notes.append(f"{pair} is left out: it needs {needed} MiB of memory, {budget_mib} MiB are to be had")

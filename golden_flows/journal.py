@@ -17,6 +17,8 @@ Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
     stage_started     src, dst, stage
     stage_ended       src, dst, stage, outcome, seconds, detail
     step              src, dst, stage, text                 (progress inside a stage)
+    burst             src, dst, asked, way, active_s [], up_s [], lacking []
+                                                            (seconds since the request, sorted; who did not come up)
     evidence          src, dst, stage, name, sha256, size_bytes, media_type, source, captured_at
     result            src, dst, check, outcome, findings [{}], reason, blocked_by, seconds, flags []
     resource_planned  cloud, kind, name, key
@@ -33,6 +35,7 @@ import fcntl
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
@@ -86,7 +89,8 @@ class Journal:
         self.folder = folder
         self.path = folder / "journal.jsonl"
         self._subscribers: list[Subscriber] = []
-        self._secrets: set[str] = set()
+        self._secrets: frozenset[str] = frozenset()
+        self._lock = threading.Lock()
         self._torn = False
         try:
             (folder / "evidence").mkdir(parents=True, exist_ok=True)
@@ -106,7 +110,8 @@ class Journal:
     def hide(self, secret: str | None) -> None:
         """From now on this value is replaced wherever it would be written, in events and in evidence."""
         if secret and len(secret) >= 6:
-            self._secrets.add(secret)
+            with self._lock:  # a new set: another thread may just be going through the old one
+                self._secrets = self._secrets | {secret}
 
     def redact(self, text: str) -> str:
         for secret in self._secrets:

@@ -35,6 +35,7 @@ FACTS_OF: Final = {
     "application": Stage.APPLICATION,
     "return_trip": Stage.RETURN_TRIP,
     "second_instance": Stage.SECOND_INSTANCE,
+    "burst": Stage.BURST,
     "discovered": Stage.LIFECYCLE,
     "lifecycle": Stage.LIFECYCLE,
 }

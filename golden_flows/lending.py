@@ -50,6 +50,8 @@ class _Lent:
     """Cells that still need it."""
     return_trip: bool
     """Whether Anne's instance comes home again, in every cell."""
+    burst: int
+    """How many guests more each cell runs abroad."""
     state: _State = _State.DOWN
     users: list[Pair] = field(default_factory=list)
     """Cells that have it now."""
@@ -62,24 +64,24 @@ class _Lent:
         return sum(map(self.guests_of, self.users))
 
     def guests_of(self, pair: Pair) -> int:
-        return guests_of(pair, self.offer.name, return_trip=self.return_trip)
+        return guests_of(pair, self.offer.name, return_trip=self.return_trip, burst=self.burst)
 
     def memory_mib(self, guests: int) -> int:
         return self.offer.memory_with(guests)
 
 
-def guests_of(pair: Pair, name: str, *, return_trip: bool) -> int:
+def guests_of(pair: Pair, name: str, *, return_trip: bool, burst: int = 0) -> int:
     """How many guests a cell runs at once on this cloud.
 
-    At home Anne's, and beside it what comes home again; abroad hers, rebuilt, beside its twin.
+    At home Anne's, and beside it what comes home again; abroad hers, rebuilt, beside its twin, and those of a burst.
     """
-    return (pair.src == name) * (1 + return_trip) + 2 * (pair.dst == name)
+    return (pair.src == name) * (1 + return_trip) + (2 + burst) * (pair.dst == name)
 
 
-def needed_mib(pair: Pair, offers: Mapping[str, Offer], *, return_trip: bool) -> int:
+def needed_mib(pair: Pair, offers: Mapping[str, Offer], *, return_trip: bool, burst: int = 0) -> int:
     """Memory of the reference clouds of one cell."""
     mine = [name for name in {pair.src, pair.dst} if name in offers]
-    return sum(offers[name].memory_with(guests_of(pair, name, return_trip=return_trip)) for name in mine)
+    return sum(offers[name].memory_with(guests_of(pair, name, return_trip=return_trip, burst=burst)) for name in mine)
 
 
 class Lender:
@@ -97,6 +99,7 @@ class Lender:
         came: Callable[[ReferenceCloud], None] = lambda cloud: None,
         leaves: Callable[[ReferenceCloud], None] = lambda cloud: None,
         stop: Callable[[Collection[ReferenceCloud]], None] = stop_all,
+        burst: int = 0,
     ) -> None:
         """``offers``: the clouds that may be started, by name. ``start`` blocks until the cloud is ready, and tells its
         second argument of the process before. ``came`` hears of every cloud that is up, ``leaves`` of each that is
@@ -104,7 +107,7 @@ class Lender:
         """
         plan = tuple(cells)
         self._lent = {
-            name: _Lent(offer, {pair for pair in plan if name in (pair.src, pair.dst)}, return_trip)
+            name: _Lent(offer, {pair for pair in plan if name in (pair.src, pair.dst)}, return_trip, burst)
             for name, offer in offers.items()
         }
         self._budget_mib = budget_mib

@@ -29,8 +29,8 @@ from golden_flows.sharding import Shard
 from golden_flows.workspace import Workspace
 
 Say = Callable[[str], None]
-RETURN_TRIP = "--return-trip"
-"""The option, as the guideline has it."""
+RETURN_TRIP, BURST = "--return-trip", "--burst"
+"""The options, as the guideline has them."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class Asked:
     """Whether shims of ours may supply what a cloud lacks; their use is always shown."""
     return_trip: bool = False
     """Whether Anne's instance is to come home again, in every cell."""
+    burst: int = 0
+    """How many instances of the imported image are to be at work at once in the end of every cell; 0: no burst."""
     faults: Sequence[str] = ()
     """``CLOUD:FAULT[=VALUE]``."""
     results_root: Path = Path("interop-results")
@@ -119,7 +121,8 @@ def split_names(text: str) -> tuple[str, ...]:
 
 def guideline_of(asked: Asked) -> Guideline:
     """The guideline by which this run is judged: what no option asks for is no part of it. Raises ``UsageError``."""
-    return load_guideline(asked.guideline).asked([RETURN_TRIP] if asked.return_trip else [])
+    options = [*([RETURN_TRIP] if asked.return_trip else []), *([BURST] if asked.burst else [])]
+    return load_guideline(asked.guideline).asked(options)
 
 
 def named_image(asked: Asked) -> str | None:
@@ -144,7 +147,11 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
     """
     guideline = guideline_of(asked)
     checks = load_checks()
-    whole = choose(asked.src, asked.dst, asked.image, room.budget_mib(workers), return_trip=asked.return_trip)
+    whole = choose(
+        *(asked.src, asked.dst, asked.image, room.budget_mib(workers)),
+        return_trip=asked.return_trip,
+        burst=asked.burst,
+    )
     choice = whole.shared(asked.shard) if asked.shard else whole
     for note in choice.notes:
         say(note)
@@ -174,6 +181,7 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
             asked.shims,
             own,
             tuple(asked.owned),
+            asked.burst,
         )
         session = Session.open(context, guideline, checks)
         run = PreparedRun(
@@ -250,6 +258,7 @@ def lender_of(
         say=say,
         came=came,
         leaves=leaves,
+        burst=session.context.burst,
     )
 
 
@@ -326,6 +335,7 @@ def _write_beginning(session: Session, asked: Asked, whole: Choice) -> None:
             *([f"--image={own_image.shown(asked.image)}"] if asked.image else []),
             *([] if asked.shims else ["--no-shims"]),
             *([RETURN_TRIP] if asked.return_trip else []),
+            *([f"{BURST}={asked.burst}"] if asked.burst else []),
             *([f"--shard={asked.shard}"] if asked.shard else []),
             *(f"--i-own-this-cloud={name}" for name in asked.owned),
         ],

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from golden_flows import burst_room
 from golden_flows.clouds.cloud import Cloud, connect
 from golden_flows.clouds.config import CloudConfig, load_clouds
+from golden_flows.clouds.records import FlavorRef
 from golden_flows.errors import GuestError, InteropError, RecordError, UsageError
 from golden_flows.flows.anne import Anne
 from golden_flows.flows.golden_flow import GoldenFlow
@@ -21,7 +23,7 @@ from golden_flows.guests.socket_path import require_way_in
 from golden_flows.journal import Journal
 from golden_flows.judging import judge
 from golden_flows.ledger import Ledger, read_ledger
-from golden_flows.lending import Lending
+from golden_flows.lending import Lending, guests_of
 from golden_flows.model.check import Check
 from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Guideline
@@ -67,6 +69,8 @@ class RunContext:
     """What it starts from where that is a file of the user's."""
     owned: tuple[str, ...] = ()
     """Clouds on which hostile checks may be tried, beside reference clouds."""
+    burst: int = 0
+    """How many instances are to be at work at once in the end of each cell; 0: no burst."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -88,6 +92,7 @@ class RunContext:
                 "shims": self.shims,
                 "own_image": asdict(self.own_image) | {"path": str(self.own_image.path)} if self.own_image else None,
                 "owned": list(self.owned),
+                "burst": self.burst,
                 "reference": self.reference,
                 "lending_ticket": self.lending_ticket,
             }
@@ -108,6 +113,7 @@ class RunContext:
             document["shims"],
             OwnImage(**{**own, "path": Path(own["path"])}) if own else None,
             tuple(document["owned"]),
+            document["burst"],
         )
 
 
@@ -212,6 +218,7 @@ class Session:
                     run_id=self.context.run_id,
                     shims=self.context.shims,
                     return_trip=self.has_return_trip,
+                    burst=self.context.burst,
                     own_image=self.context.own_image,
                     owned=frozenset(self.context.owned),
                 )
@@ -239,14 +246,22 @@ class Session:
         for name in names:
             if name not in self._clouds:
                 yield f"{name}: {self.greet(name)}"
-        self._require_flavors(pair)
+        flavor = self._require_flavors(pair)
+        if count := self.context.burst:
+            abroad = self._clouds[pair.dst]
+            limits = abroad.headroom(abroad.find_networks(abroad.profile.networks), flavor)
+            beside = guests_of(pair, abroad.name, return_trip=self.has_return_trip)
+            burst_room.require_in_project(abroad.name, limits, count, beside=beside)
 
-    def _require_flavors(self, pair: Pair) -> None:
-        """What leaves the source must fit on the destination's flavor. Raises ``UsageError`` naming what it fits."""
+    def _require_flavors(self, pair: Pair) -> FlavorRef:
+        """What leaves the source must fit on the destination's flavor, which this returns.
+
+        Raises ``UsageError`` naming what it fits.
+        """
         home, abroad, own = self._clouds[pair.src], self._clouds[pair.dst], self.context.own_image
         needed = own.size_bytes if own else home.source_image().disk_bytes_needed
         flavor = home.pick_flavor(home.profile.flavor, needed, GUEST_RAM_MIB)
-        abroad.pick_flavor(abroad.profile.flavor, flavor.disk_bytes or needed, GUEST_RAM_MIB)
+        return abroad.pick_flavor(abroad.profile.flavor, flavor.disk_bytes or needed, GUEST_RAM_MIB)
 
     def greet(self, name: str) -> str:
         """Connect to a cloud whose configuration is known, and look up what its profile names: who we are there."""

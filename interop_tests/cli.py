@@ -16,9 +16,10 @@ from typing import NoReturn
 import click
 import pytest
 
-from golden_flows import cleaning, cloud_listing, merging, reference_clouds, standing_clouds
+from golden_flows import burst_room, cleaning, cloud_listing, merging, reference_clouds, standing_clouds
 from golden_flows.errors import InteropError, UsageError
 from golden_flows.guideline import CURRENT
+from golden_flows.model.burst import DEFAULT_COUNT
 from golden_flows.model.outcome import ExitCode
 from golden_flows.planning.plan import as_document, draw_up
 from golden_flows.planning.text import render
@@ -155,6 +156,7 @@ def merge(folders: Sequence[Path], results: Path) -> None:
 @click.option("--image-format", metavar="FORMAT", help="as for a run")
 @click.option("--no-shims", is_flag=True, help="as for a run")
 @click.option("--return-trip", is_flag=True, help="as for a run")
+@click.option("--burst", is_flag=False, flag_value=str(DEFAULT_COUNT), metavar="[N]", help="as for a run")
 @click.option("--i-own-this-cloud", "owned", multiple=True, metavar="CLOUD", help="as for a run")
 @click.option("--guideline", default=CURRENT, metavar="DATE", help="as for a run")
 @click.option("--json", "as_json", is_flag=True, help="the plan as one JSON object")
@@ -165,6 +167,7 @@ def plan(
     image_format: str | None,
     no_shims: bool,
     return_trip: bool,
+    burst: str | None,
     owned: Sequence[str],
     guideline: str,
     as_json: bool,
@@ -180,6 +183,7 @@ def plan(
         image_format=image_format,
         shims=not no_shims,
         return_trip=return_trip,
+        burst=burst_room.read_count(burst),
         guideline=guideline,
         owned=tuple(dict.fromkeys(owned)),
     )

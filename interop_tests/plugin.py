@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from golden_flows.guideline import CURRENT
+from golden_flows.model.burst import DEFAULT_COUNT
 
 if TYPE_CHECKING:
     from golden_flows.session import Session
@@ -52,6 +53,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--return-trip",
         action="store_true",
         help="have Anne's instance come home again in the end: exported abroad, imported at home, booted (RT-1 …)",
+    )
+    group.addoption(
+        "--burst",
+        nargs="?",
+        const=str(DEFAULT_COUNT),
+        default=None,
+        metavar="N",
+        help="have N instances of the imported image at work at once in the end, each judged (BU-1 …; N if left out: "
+        f"{DEFAULT_COUNT})",
     )
     group.addoption(
         "--shard",

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import pytest
 
 from golden_flows import own_image
+from golden_flows.burst_room import read_count
 from golden_flows.errors import InteropError, MissingProgram, RecordError, UsageError
 from golden_flows.guideline import load_checks, load_guideline
 from golden_flows.interrupts import end_on_signals, uninterrupted
@@ -119,6 +120,7 @@ class InteropRun:
             image_properties=read_properties(tuple(option("--image-property"))),
             shims=not option("--no-shims"),
             return_trip=option("--return-trip"),
+            burst=read_count(option("--burst")),
             faults=tuple(option("--fault")),
             results_root=Path(option("--results")),
             guideline=option("--guideline"),

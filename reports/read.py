@@ -12,6 +12,7 @@ from typing import Any
 from golden_flows.errors import InteropError
 from golden_flows.guideline import load_guideline
 from golden_flows.journal import SCHEMA, read_events
+from golden_flows.model.burst import Ramp
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.evidence import Evidence, EvidenceLevel
 from golden_flows.model.finding import Finding
@@ -63,6 +64,7 @@ class _Draft:
     stages: dict[Stage, StageRun] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
     evidence: dict[Stage, list[Evidence]] = field(default_factory=dict)
+    burst: Ramp | None = None
 
 
 class _Reading:
@@ -83,6 +85,7 @@ class _Reading:
             "stage_started": self.stage_started,
             "stage_ended": self.stage_ended,
             "evidence": self.evidence,
+            "burst": self.burst,
             "result": self.result,
             "resource_planned": self.resource,
             "resource_created": self.resource,
@@ -149,6 +152,15 @@ class _Reading:
         )
         self.cell(event).evidence.setdefault(Stage(event["stage"]), []).append(kept)
 
+    def burst(self, event: Event) -> None:
+        self.cell(event).burst = Ramp(
+            asked=int(event["asked"]),
+            way=str(event["way"]),
+            active_s=tuple(float(one) for one in event["active_s"]),
+            up_s=tuple(float(one) for one in event["up_s"]),
+            lacking=tuple(str(one) for one in event["lacking"]),
+        )
+
     def result(self, event: Event) -> None:
         blocked_by = event.get("blocked_by")
         new = Result(
@@ -210,6 +222,7 @@ class _Reading:
             stages=tuple(one for one in (self._stage(draft, stage) for stage in Stage) if one is not None),
             results=draft.results,
             evidence={stage: tuple(kept) for stage, kept in draft.evidence.items()},
+            burst=draft.burst,
         )
 
     def _stage(self, draft: _Draft, stage: Stage) -> StageRun | None:

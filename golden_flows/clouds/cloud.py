@@ -11,9 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from golden_flows.clouds import deletion, discovery, images, interfaces, servers, token_probe
+from golden_flows.clouds import deletion, discovery, headroom, images, interfaces, servers, token_probe
 from golden_flows.clouds import networks as network_api
 from golden_flows.clouds.config import CloudConfig
+from golden_flows.clouds.fleet import Fleet
 from golden_flows.clouds.records import (
     Download,
     FlavorRef,
@@ -33,6 +34,7 @@ from golden_flows.model.cloud import Profile
 from golden_flows.model.discovery import Discovery
 from golden_flows.model.facts import PortFacts
 from golden_flows.model.files import Answer
+from golden_flows.model.headroom import Limit
 from golden_flows.model.image_facts import ExportFacts, ImportFacts, PutProbe, TokenDeath
 from golden_flows.waiting import Deadline
 
@@ -179,6 +181,14 @@ class Cloud:
         password = answered if isinstance(answered, str) else asked.admin_password
         self._journal.hide(password)
         return ServerRef(server_id, full, password)
+
+    def fleet(self, name: str, count: int) -> Fleet:
+        """``count`` servers called ``name-1`` …, to be asked for together."""
+        return Fleet(self._api, self._ledger, self._journal, name, count)
+
+    def headroom(self, networks: Sequence[NetworkRef], flavor: FlavorRef) -> tuple[Limit, ...]:
+        """What bounds the number of servers of this flavor on these networks, as far as this tenant may read it."""
+        return headroom.read(self._api, networks, flavor, floating=self.profile.floating_network)
 
     def files_allowed(self) -> int:
         """How many files a server may be asked for with; 0: none."""

@@ -18,6 +18,7 @@ from golden_flows.errors import InteropError, RecordError
 from golden_flows.flows import (
     application,
     auth,
+    burst,
     conversion,
     declared,
     devices,
@@ -96,6 +97,7 @@ class Anne:
             Stage.APPLICATION: self.application,
             Stage.RETURN_TRIP: self.return_trip,
             Stage.SECOND_INSTANCE: self.second_instance,
+            Stage.BURST: self.burst,
             Stage.LIFECYCLE: self.lifecycle,
         }
 
@@ -302,6 +304,15 @@ class Anne:
         known = twin.boot_ids_of(guest, boot, self.facts.user_data.after_reboot if self.facts.user_data else None)
         seen = twin.boot_twin_and_rebuild(self._at, guest, boot, known, image_id, self._key, self._record.say)
         self.facts = replace(self.facts, second_instance=seen)
+
+    def burst(self) -> None:
+        """Where it was asked for: many of the imported image at once, all at work, and each a machine of its own."""
+        self._record.stage = Stage.BURST
+        _, image_id = self._imported()
+        seen = burst.burst(self._at, self._abroad(), self._at.dst.show_image(image_id), self._record)
+        self.facts = replace(self.facts, burst=seen)
+        if seen.missing and not seen.lacks_room and not seen.error:
+            raise StageStopped(f"{len(seen.up)} of {seen.asked} instances came up")
 
     # -- and nothing is left
 

@@ -41,6 +41,7 @@ DEPENDS: Mapping[Stage, tuple[Stage, ...]] = {
     Stage.APPLICATION: (Stage.PRIMARY_NIC,),
     Stage.RETURN_TRIP: (Stage.AUTH, Stage.USER_DATA, Stage.APPLICATION),
     Stage.SECOND_INSTANCE: (Stage.AUTH, Stage.USER_DATA, Stage.APPLICATION),
+    Stage.BURST: (Stage.AUTH, Stage.USER_DATA, Stage.APPLICATION),
     Stage.LIFECYCLE: (),
 }
 """What must have been told before. Conversion is judged beside the story: a guest may boot from a poor conversion."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from golden_flows.agents import Agent, load_agent, whose_console
 from golden_flows.checks.boot import ends_in_failure
 from golden_flows.clouds.cloud import Cloud
-from golden_flows.clouds.records import ImageRef, NetworkRef, ServerRequest
+from golden_flows.clouds.records import ImageRef, NetworkRef, ServerRef, ServerRequest, ServerState
 from golden_flows.errors import GuestError, InteropError, Unsupported, WaitTimeout
 from golden_flows.flows.story import APP_PORT, UserData
 from golden_flows.guests.ssh import GuestShell, KeyPair
@@ -134,6 +134,13 @@ class Instance:
 
     def launch(self, request: Request, deadline: Deadline) -> BootFacts:
         """Create the server and follow it until it is ACTIVE (or not)."""
+        asked, login = self.prepare(request)
+        server = self.cloud.boot(asked, deadline)
+        self.server_id = server.id
+        return self.take_up(server, asked, login, self.cloud.wait_server(server.id, deadline))
+
+    def prepare(self, request: Request) -> tuple[ServerRequest, Login]:
+        """Make what its server needs beside it (key pair, security group): what to ask for, and who will get in."""
         profile = self.profile
         key_name = None
         if "key" in profile.auth:
@@ -162,20 +169,21 @@ class Instance:
             admin_password=password,
             config_drive="config-drive" in profile.channels,
         )
-        server = self.cloud.boot(asked, deadline)
+        key = request.key if key_name else None
+        return asked, Login(profile.user, key, password, awaits_post="password-post" in profile.auth)
+
+    def take_up(self, server: ServerRef, asked: ServerRequest, login: Login, state: ServerState) -> BootFacts:
+        """A server that was asked for as ``prepare`` says is this instance from now on; ``state``: as it is by now."""
         self.server_id = server.id
-        if password:
-            password = server.admin_password or password
-            self._journal.hide(password)
-        self.login = Login(
-            profile.user, request.key if key_name else None, password, awaits_post="password-post" in profile.auth
-        )
-        state = self.cloud.wait_server(server.id, deadline)
+        if login.password:
+            login = replace(login, password=server.admin_password or login.password)
+            self._journal.hide(login.password)
+        self.login = login
         ports: tuple[PortFacts, ...] = ()
         console_status, config_drive = None, None
         if state.status == "ACTIVE":
             console_status, config_drive = self.cloud.look_at_offers(server.id)
-            ports = self.cloud.list_ports(server.id, request.networks)
+            ports = self.cloud.list_ports(server.id, asked.networks)
             self.address = self._public_address(ports)
             if self.push_key:
                 self._metadata = push.document(
@@ -184,8 +192,8 @@ class Instance:
                     meta=asked.metadata,
                     ports=ports,
                     key=self.login.key.public_text if self.login.key else None,
-                    password=password,
-                    user_data=request.user_data.content,
+                    password=self.login.password,
+                    user_data=asked.user_data,
                 )
         return BootFacts(
             server_id=server.id,
@@ -276,7 +284,7 @@ class Instance:
         except InteropError:
             return ""
 
-    def _offer_metadata(self) -> None:
+    def offer_metadata(self) -> None:
         """Where the cloud tells the guest nothing, Anne does, once it listens."""
         if self._metadata is None or self._is_pushed or not self.address:
             return
@@ -287,7 +295,7 @@ class Instance:
             self._say("pushed the metadata into the guest")
 
     def _look(self, not_boot_ids: Collection[str], silent_until: Deadline, failure: _FailedBoot) -> GuestReport | None:
-        self._offer_metadata()
+        self.offer_metadata()
         console = self.console()
         failure.see(console)
         self._tell_progress(self.agent.progress(console))

@@ -74,6 +74,19 @@ def home_again(profile: Profile) -> tuple[Making, ...]:
     )
 
 
+def in_a_burst(profile: Profile, count: int) -> tuple[Making, ...]:
+    """On a destination, for each cell with a burst."""
+    why = f"a burst of {count} at once"
+    beside = [
+        one
+        for one in _instance(profile, "burst", why, pushed=not profile.channels)
+        if one.kind in ("keypair", "security_group")
+    ]
+    servers = (Making("server", f"burst-{number}", why) for number in range(1, count + 1))
+    floating = (Making("floating_ip", FOR_SERVER, f"for {why}"),) * (count if profile.floating_network else 0)
+    return (*beside, *servers, *floating)
+
+
 def _instance(profile: Profile, name: str, why: str, *, pushed: bool = False) -> tuple[Making, ...]:
     """``pushed``: whether Anne may have to tell it herself what its cloud does not."""
     key = (Making("keypair", name, f"for {why}"),) if "key" in profile.auth else ()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from fnmatch import fnmatchcase
 
 from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.evidence import read_cloud_evidence
 from golden_flows.journal import Journal
+from golden_flows.model.burst import Ramp
 from golden_flows.model.cloud import Pair
 from golden_flows.model.stage import Stage
 
@@ -42,6 +44,10 @@ class Record:
     def say(self, text: str) -> None:
         """Tell those who wait what is being done."""
         self._journal.write("step", src=self._pair.src, dst=self._pair.dst, stage=self.stage, text=text)
+
+    def ramp(self, ramp: Ramp) -> None:
+        """How a burst came up, for the reports."""
+        self._journal.write("burst", src=self._pair.src, dst=self._pair.dst, **asdict(ramp))
 
     def progress(self, verb: str) -> Callable[[int, int | None], None]:
         """Tells of a transfer now and then, not at every chunk."""

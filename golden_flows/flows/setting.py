@@ -40,6 +40,8 @@ class Setting:
     """Whether a shim of ours may supply what a cloud lacks."""
     return_trip: bool = False
     """Whether Anne's instance is to come home again."""
+    burst: int = 0
+    """How many instances of the imported image are to be at work at once in the end; 0: no burst."""
     own_image: OwnImage | None = None
     """The user's own image that Anne starts from; None: the one that the source's profile names."""
     owned: frozenset[str] = frozenset()

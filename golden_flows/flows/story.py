@@ -113,6 +113,15 @@ def user_data_abroad() -> UserData:
     return _script(_NEEDS_APP, secrets.token_hex(16))
 
 
+def user_data_of_burst() -> UserData:
+    """For many instances at once. Each has the app answer with three words: the nonce that all of them share, the host
+    name that this one was told, and a fresh uuid of its kernel's: by these it is known, and told from the others.
+    """
+    nonce = secrets.token_hex(16)
+    answer = f'printf \'%s %s %s\' {nonce} "$(hostname)" "$(cat /proc/sys/kernel/random/uuid)" > {NONCE_PATH}\n'
+    return UserData(f"{_FIRST_LINES.decode()}{_NEEDS_APP}{answer}exit 0\n".encode() + _RAW_TAIL, nonce)
+
+
 def user_data_in_gzip() -> UserData:
     """As ``user_data_abroad``, packed."""
     plain = user_data_abroad()

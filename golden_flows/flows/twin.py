@@ -117,7 +117,7 @@ def _identity_of(guest: Instance, report: GuestReport | None) -> MachineIdentity
     """A twin that takes itself for its origin lets nobody in, and shows its host key all the same."""
     if guest.login.asked:
         with contextlib.suppress(GuestError), guest.shell(report, Deadline.after(SHELL_TIMEOUT_S)) as shell:
-            identity = _identity(shell)
+            identity = identity_in(shell)
             shell.run("sync")  # before a snapshot, what the guest has written is to be on its disk
             return identity
     return MachineIdentity(host_key=host_fingerprint(guest.address, access=guest.cloud.profile.access))
@@ -157,7 +157,8 @@ def later_boot(guest: Instance, boot: BootFacts, user_data: UserData) -> LaterBo
     )
 
 
-def _identity(shell: GuestShell) -> MachineIdentity:
+def identity_in(shell: GuestShell) -> MachineIdentity:
+    """Of the machine that somebody is logged in to. Raises ``GuestError``."""
     content = shell.read_file(_MACHINE_ID, 4096) or b""
     known = content.strip() not in (b"", b"uninitialized")
     digest = hashlib.sha256(content.strip()).hexdigest() if known else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from golden_flows.model.account import AccountFacts
 from golden_flows.model.agent_channels import AgentChannels
+from golden_flows.model.burst import BurstFacts
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.discovery import DiscoveryFacts
 from golden_flows.model.files import FileFacts, LimitFacts
@@ -290,6 +291,8 @@ class Facts:
     return_trip: ReturnTripFacts | None = None
     """Only where it was asked for."""
     second_instance: SecondInstanceFacts | None = None
+    burst: BurstFacts | None = None
+    """Only where it was asked for."""
     discovered: DiscoveryFacts | None = None
     """Read at the end, when all has been seen."""
     lifecycle: LifecycleFacts | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from golden_flows.model.burst import Ramp
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.evidence import Evidence
 from golden_flows.model.finding import Finding
@@ -54,6 +55,8 @@ class Cell:
     results: Mapping[str, Result] = field(default_factory=dict)
     """By check id. A planned check without an entry is ``NOT_RUN``."""
     evidence: Mapping[Stage, tuple[Evidence, ...]] = field(default_factory=dict)
+    burst: Ramp | None = None
+    """None where there was none."""
 
     def result(self, check_id: str) -> Result:
         """What the check said; ``NOT_RUN`` when it never spoke."""

@@ -30,6 +30,7 @@ class Stage(Enum):
     APPLICATION = "application"
     RETURN_TRIP = "return_trip"
     SECOND_INSTANCE = "second_instance"
+    BURST = "burst"
     LIFECYCLE = "lifecycle"
 
     @property
@@ -57,6 +58,7 @@ _TITLES = {
     Stage.APPLICATION: "application",
     Stage.RETURN_TRIP: "return trip",
     Stage.SECOND_INSTANCE: "second instance",
+    Stage.BURST: "burst",
     Stage.LIFECYCLE: "lifecycle",
 }
 
@@ -75,5 +77,6 @@ _POINTS = {
     Stage.USER_DATA: Point.CONFIGURATION,
     Stage.RETURN_TRIP: Point.IMAGE_FORMAT,
     Stage.SECOND_INSTANCE: Point.CONFIGURATION,
+    Stage.BURST: Point.CONFIGURATION,
     Stage.LIFECYCLE: Point.CONFIGURATION,
 }

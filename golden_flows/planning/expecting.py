@@ -361,5 +361,6 @@ RULES: Mapping[str, Rule] = {
     "UD-5": _carries_user_data,
     "UD-7": _carries_user_data,
     "UD-8": _files,
+    "BU-4": _told_of_nics,
 }
 """Those that are not here apply to every cell."""

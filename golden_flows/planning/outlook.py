@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from golden_flows import burst_room
 from golden_flows.clouds.cloud import Cloud, connect
 from golden_flows.clouds.config import CloudConfig, read_profile
 from golden_flows.clouds.records import ImageRef
@@ -86,19 +87,26 @@ class _Reading:
 
 
 def of_config(
-    config: CloudConfig, *, as_source: bool, own_image_bytes: int | None, arrives_bytes: int | None = None
+    config: CloudConfig,
+    *,
+    as_source: bool,
+    own_image_bytes: int | None,
+    arrives_bytes: int | None = None,
+    burst: int = 0,
+    beside: int = 0,
 ) -> Outlook:
     """A cloud of clouds.yaml: connects, and reads only.
 
     ``as_source``: Anne starts from an image that this cloud has.
     ``own_image_bytes``: the disk of the user's file, where Anne starts from that. ``arrives_bytes``: the disk that
-    comes here from a source, where that is known.
+    comes here from a source, where that is known. ``burst``: so many servers are to fit in, with ``beside`` others.
     """
     with tempfile.TemporaryDirectory(prefix="golden-flows-plan-") as folder:
         journal = Journal(Path(folder))
         try:
             with connect(config, Ledger(journal, "plan"), journal) as cloud:
-                return _read(cloud, as_source, own_image_bytes, arrives_bytes)
+                seen = _read(cloud, as_source, own_image_bytes, arrives_bytes)
+                return _with_room(cloud, seen, burst, beside) if burst and not seen.troubles else seen
         finally:
             journal.close()
 
@@ -134,6 +142,14 @@ def _read(cloud: Cloud, as_source: bool, own_image_bytes: int | None, arrives_by
         troubles=tuple(reading.troubles),
         notes=tuple(_notes(profile, networks, discovery)),
     )
+
+
+def _with_room(cloud: Cloud, seen: Outlook, burst: int, beside: int) -> Outlook:
+    reading = _Reading(cloud)
+    flavor = reading.ask(lambda: cloud.pick_flavor(seen.flavor.name if seen.flavor else None, 0, 0))
+    limits = reading.ask(lambda: cloud.headroom(cloud.find_networks(seen.profile.networks), flavor)) or ()
+    reading.ask(lambda: burst_room.require_in_project(cloud.name, limits, burst, beside=beside))
+    return replace(seen, troubles=tuple(reading.troubles))
 
 
 def _notes(profile: Profile, networks: tuple[NetworkFound, ...], discovery: Discovery) -> list[str]:

@@ -54,6 +54,8 @@ class PlanAhead:
     shims: bool = True
     return_trip: bool = False
     notes: tuple[str, ...] = ()
+    burst: int = 0
+    """How many more servers at once abroad."""
 
     @property
     def can_begin(self) -> bool:
@@ -68,7 +70,7 @@ class PlanAhead:
 
     def servers_at_once(self, cloud: str) -> int:
         """For one cell at a time."""
-        return max(guests_of(one.pair, cloud, return_trip=self.return_trip) for one in self.cells)
+        return max(guests_of(one.pair, cloud, return_trip=self.return_trip, burst=self.burst) for one in self.cells)
 
 
 def draw_up(asked: Asked, *, check: CheckReference = reference_clouds.check) -> PlanAhead:
@@ -78,13 +80,15 @@ def draw_up(asked: Asked, *, check: CheckReference = reference_clouds.check) -> 
     where a reference cloud could not be; what is wrong with a cloud of clouds.yaml is among its ``troubles``.
     """
     guideline, checks = guideline_of(asked), load_checks()
-    choice = choose(asked.src, asked.dst, asked.image, room.budget_mib(0), return_trip=asked.return_trip)
+    choice = choose(
+        *(asked.src, asked.dst, asked.image, room.budget_mib(0)), return_trip=asked.return_trip, burst=asked.burst
+    )
     require_part(asked.owned, choice.cells)
     glance = named_image(asked)
     for name in choice.reference:
         check(name, (), False, glance)
     file, file_bytes = _file(asked)
-    clouds = _outlooks(choice, glance, bool(file), file_bytes)
+    clouds = _outlooks(choice, glance, bool(file), file_bytes, asked)
     cells = []
     for pair in choice.cells:
         src, dst = clouds[pair.src], clouds[pair.dst]
@@ -92,7 +96,7 @@ def draw_up(asked: Asked, *, check: CheckReference = reference_clouds.check) -> 
         begins = not src.troubles and not dst.troubles
         expected = {one.id: expect(checks[one.id], cell) for one in guideline.requirements if one.id in checks}
         offers = {name: choice.offers[name] for name in choice.reference}
-        memory = needed_mib(pair, offers, return_trip=asked.return_trip)
+        memory = needed_mib(pair, offers, return_trip=asked.return_trip, burst=asked.burst)
         cells.append(CellAhead(pair, expected if begins else {}, memory))
     return PlanAhead(
         guideline,
@@ -103,6 +107,7 @@ def draw_up(asked: Asked, *, check: CheckReference = reference_clouds.check) -> 
         asked.shims,
         asked.return_trip,
         choice.notes,
+        asked.burst,
     )
 
 
@@ -113,7 +118,9 @@ def _file(asked: Asked) -> tuple[str, int | None]:
     return own_image.shown(asked.image), own_image.look(asked.image, asked.image_format)
 
 
-def _outlooks(choice: Choice, glance: str | None, own_file: bool, file_bytes: int | None) -> dict[str, Outlook]:
+def _outlooks(
+    choice: Choice, glance: str | None, own_file: bool, file_bytes: int | None, asked: Asked
+) -> dict[str, Outlook]:
     """Sources first: what leaves them must fit where it arrives."""
     names = dict.fromkeys((*(one.src for one in choice.cells), *(one.dst for one in choice.cells)))
     own = load_clouds([name for name in names if name not in choice.reference])
@@ -132,6 +139,11 @@ def _outlooks(choice: Choice, glance: str | None, own_file: bool, file_bytes: in
             as_source=name in sources and not own_file,
             own_image_bytes=file_bytes,
             arrives_bytes=max(arriving, default=0),
+            burst=asked.burst if any(one.dst == name for one in choice.cells) else 0,
+            beside=max(
+                (guests_of(one, name, return_trip=asked.return_trip) for one in choice.cells if one.dst == name),
+                default=0,
+            ),
         )
     return found
 
@@ -142,6 +154,8 @@ def _made_on(cloud: Outlook, cells: tuple[Pair, ...], asked: Asked, own_file: bo
     arriving = sum(one.dst == cloud.name for one in cells)
     made = making.at_home(cloud.profile, own_image=own_file) if leaving else ()
     made += making.abroad(cloud.profile) * arriving
+    if asked.burst:
+        made += making.in_a_burst(cloud.profile, asked.burst) * arriving
     if asked.return_trip:
         made += making.sent_home() * arriving + making.home_again(cloud.profile) * leaving
     return made

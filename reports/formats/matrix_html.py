@@ -16,6 +16,7 @@ import jinja2
 from golden_flows.model.guideline import Level
 from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import Outcome
+from reports import ramp
 from reports.atomic import put_text
 from reports.grid import grid, is_grid, troubles
 from reports.kept import Kept, read_kept
@@ -73,7 +74,9 @@ def page(run: Run, kept: dict[str, Kept]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters["duration"] = duration
+    templates.filters["duration"] = ramp.duration
+    templates.filters["ramp_words"] = ramp.words
+    templates.filters["ramp_picture"] = ramp.picture
     columns = [_column(run, cell) for cell in run.cells]
     overview = grid(run) if is_grid(run) else None
     return templates.get_template("matrix.html.j2").render(
@@ -95,14 +98,6 @@ def page(run: Run, kept: dict[str, Kept]) -> str:
         Outcome=Outcome,
         Level=Level,
     )
-
-
-def duration(seconds: float) -> str:
-    """``0.4 s``, ``12 s``, ``2 min 05 s``."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds + 0.5), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def _column(run: Run, cell: Cell) -> Column:

@@ -13,6 +13,7 @@ from golden_flows.model.outcome import Outcome
 from reports.atomic import put_text
 from reports.grid import grid, is_grid, places, troubles
 from reports.kept import Kept, read_kept
+from reports.ramp import duration, quarters, words
 from reports.rows import (
     EXIT_MEANINGS,
     MEANINGS,
@@ -74,6 +75,7 @@ def _lines(run: Run, kept: Mapping[str, Kept]) -> Iterator[str]:
         yield from _facts(run)
         yield from _table(run)
         for cell in run.cells:
+            yield from _burst(cell)
             yield from _details(run, cell)
             yield from _shown(run, cell, kept)
     yield ""
@@ -165,6 +167,25 @@ def _stage(rows: StageRows) -> str:
 def _check(row: CheckRow) -> str:
     flags = f" ({prose(', '.join(row.result.flags))})" if row.result.flags else ""
     return f"{SYMBOLS[row.result.outcome]} {WORDS[row.result.outcome]}{flags}"
+
+
+def _burst(cell: Cell) -> Iterator[str]:
+    """How it came up, by its figures; the picture is in ``matrix.html``."""
+    if cell.burst is None:
+        return
+    yield f"## {prose(str(cell.pair))}: burst"
+    yield ""
+    yield f"{prose(words(cell.burst))}."
+    yield ""
+    if marks := quarters(cell.burst):
+        yield f"| instances up | {' | '.join(str(count) for count, _ in marks)} |"
+        yield f"|---|{'---|' * len(marks)}"
+        yield f"| after | {' | '.join(duration(moment) for _, moment in marks)} |"
+        yield ""
+    for one in cell.burst.lacking:
+        yield f"- did not come up: {prose(one)}"
+    if cell.burst.lacking:
+        yield ""
 
 
 def _details(run: Run, cell: Cell) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from golden_flows.model.burst import Ramp
 from golden_flows.model.cloud import Profile
 from golden_flows.model.evidence import Evidence
 from golden_flows.model.finding import Finding
@@ -73,7 +74,22 @@ def _cell(run: Run, cell: Cell) -> JSON:
             "required": {one.value: n for one, n in counts(run.outcomes(cell)).items()},
             "all": {one.value: n for one, n in counts(run.outcomes(cell, required_only=False)).items()},
         },
+        "burst": _burst(cell.burst) if cell.burst else None,
         "points": [_point(one) for one in points(run, cell)],
+    }
+
+
+def _burst(ramp: Ramp) -> JSON:
+    return {
+        "asked": ramp.asked,
+        "way": ramp.way,
+        "up": len(ramp.up_s),
+        "first_s": ramp.first_s,
+        "median_s": ramp.median_s,
+        "last_s": ramp.last_s,
+        "active_s": list(ramp.active_s),
+        "up_s": list(ramp.up_s),
+        "lacking": list(ramp.lacking),
     }
 
 

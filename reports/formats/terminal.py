@@ -19,6 +19,7 @@ from golden_flows.model.outcome import ExitCode, Outcome
 from golden_flows.printable import printable
 from reports.atomic import put_text
 from reports.grid import Grid, Square, Trouble, grid, is_grid, places, troubles
+from reports.ramp import words
 from reports.rows import (
     EXIT_MEANINGS,
     SYMBOLS,
@@ -123,6 +124,8 @@ class _Page:
         for point in points(run, cell):
             self._point(table, point)
         self.console.print(table, highlight=False)
+        if cell.burst is not None:
+            self.line((f"burst: {words(cell.burst)}", ""), indent=2)
 
     def _point(self, table: Table, point: PointRows) -> None:
         style = _STYLES[point.outcome]

@@ -16,10 +16,17 @@ Made = Counter[tuple[str, str, str]]
 
 
 def require_foretold(
-    result: InteropResult, src: str, dst: str, *, image: str | None = None, return_trip: bool = False, whole: bool
+    result: InteropResult,
+    src: str,
+    dst: str,
+    *,
+    image: str | None = None,
+    return_trip: bool = False,
+    burst: int = 0,
+    whole: bool,
 ) -> None:
     """The run made what the plan says, and judged what the plan says; ``whole``: nothing less, either."""
-    plan = draw_up(Asked([src], [dst], image=image, return_trip=return_trip))
+    plan = draw_up(Asked([src], [dst], image=image, return_trip=return_trip, burst=burst))
     told = Counter((cloud, one.kind, one.name) for cloud, makes in plan.makes.items() for one in makes)
     made = _made(result)
     fleeting = {(cloud, one.kind, one.name) for cloud, makes in plan.makes.items() for one in makes if one.at_once}

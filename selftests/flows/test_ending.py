@@ -31,11 +31,11 @@ GONE_S = 15.0
 class Running:
     """A run of the suite as a shell starts it: leader of a process group of its own."""
 
-    def __init__(self, results: Path, environment: dict[str, str]) -> None:
+    def __init__(self, results: Path, environment: dict[str, str], *options: str) -> None:
         argv = [*PROGRAM, "run", "--src", "private", "--dst", "public-lite", "-p", "no:cacheprovider"]
         self.results, self.told = results, ""
         self.process = subprocess.Popen(
-            [*argv, "--results", str(results)],
+            [*argv, *options, "--results", str(results)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -114,4 +114,4 @@ def test_a_fault_is_caught_by_its_check_and_by_no_other(flow: Flow, tmp_path: Pa
     record = record_of(flow, result.folder, result.document, commit="", seconds=0)
     assert judge(record).troubles == (), result.explain()
     trip = "--return-trip" in flow.options
-    require_foretold(result, flow.src, flow.dst, image=flow.image, return_trip=trip, whole=False)
+    require_foretold(result, flow.src, flow.dst, image=flow.image, return_trip=trip, burst=flow.burst, whole=False)

@@ -68,12 +68,18 @@ def test_ids_are_of_the_catalogue_and_needs_are_facts(check_id: str) -> None:
 
 
 def test_what_an_option_asks_for_is_part_of_the_runs_that_have_it_and_of_no_other() -> None:
-    optional = {one.id for one in GUIDELINE.requirements if one.option == "--return-trip"}
+    of_option = {
+        option: {one.id for one in GUIDELINE.requirements if one.option == option}
+        for option in ("--return-trip", "--burst")
+    }
     every = {one.id for one in GUIDELINE.requirements}
-    assert optional == {"RT-1", "RT-2", "RT-3"}
-    assert {one.id for one in GUIDELINE.asked(()).requirements} == every - optional
-    assert GUIDELINE.asked(["--return-trip"]) == GUIDELINE
-    assert {one.id for one in GUIDELINE.planned(["EX-1", "RT-2"]).requirements} == every - {"RT-1", "RT-3"}
+    trip, burst = {"RT-1", "RT-2", "RT-3"}, {"BU-1", "BU-2", "BU-3", "BU-4", "BU-5"}
+    assert of_option == {"--return-trip": trip, "--burst": burst}
+    assert {one.id for one in GUIDELINE.asked(()).requirements} == every - trip - burst
+    assert {one.id for one in GUIDELINE.asked(["--burst"]).requirements} == every - trip
+    assert GUIDELINE.asked(["--return-trip", "--burst"]) == GUIDELINE
+    planned = {one.id for one in GUIDELINE.planned(["EX-1", "RT-2", "BU-1"]).requirements}
+    assert planned == every - {"RT-1", "RT-3", "BU-2", "BU-3", "BU-4", "BU-5"}
 
 
 def test_an_unknown_guideline_names_those_that_exist() -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from golden_flows.guideline import load_guideline
 
+BURST = "--burst"
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -37,6 +39,11 @@ class Flow:
     """``CLOUD:VARIANT``: what the clouds are like besides, and nothing may fail by it."""
     image: str | None = None
     options: tuple[str, ...] = ()
+
+    @property
+    def burst(self) -> int:
+        """How many at once; 0: no burst."""
+        return next((int(one.partition("=")[2]) for one in self.options if one.startswith(f"{BURST}=")), 0)
 
     @property
     def id(self) -> str:
@@ -261,6 +268,22 @@ FLOWS = (
     Flow(
         (fault("public-lite:old_snapshot", "RT-2"), fault("private:same_hostkeys", "RT-3")),
         options=("--return-trip",),
+        is_nightly=True,
+    ),
+    # Four at once; each of these touches another check. Of those that never came nothing can be said.
+    Flow(
+        (
+            fault("public-lite:burst_same_identity", "BU-2"),
+            fault("public-lite:burst_neighbour", "BU-3"),
+            fault("public-lite:burst_one_nic", "BU-4"),
+        ),
+        options=(f"{BURST}=4",),
+        is_nightly=True,
+    ),
+    Flow(
+        (fault("public-lite:burst_short=1", "BU-1"), fault("public-lite:delete_202_noop", "BU-5 LC-2")),
+        blocked=frozenset({"BU-2", "BU-3", "BU-4"}),
+        options=(f"{BURST}=4",),
         is_nightly=True,
     ),
 )

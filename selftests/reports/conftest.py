@@ -201,6 +201,15 @@ def killed(journal: JournalBuilder) -> Path:
 
 
 @pytest.fixture
+def bursting(journal: JournalBuilder) -> Path:
+    """Three of four came up, after 2, 5 and 11 s; of the fourth the cloud speaks hostile words."""
+    journal.start().all_pass()
+    figures = {"asked": 4, "way": "one request", "active_s": [0.5, 0.5, 0.7, 0.9], "up_s": [2.0, 5.0, 11.0]}
+    journal.say("burst", src="private", dst="public", **figures, lacking=[f"burst-4: {HOSTILE}"])
+    return journal.end().folder
+
+
+@pytest.fixture
 def hostile(journal: JournalBuilder) -> Path:
     """Every string that a guest or a cloud can choose is an attack."""
     journal.start().all_pass(but=("N2-1", "PV-1")).cloud("public", evidence_detail=HOSTILE, active_faults=[HOSTILE])

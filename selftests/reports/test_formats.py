@@ -24,7 +24,7 @@ from reports.write import Format, formats, write_all
 from selftests.reports.conftest import JournalBuilder
 
 Load = Callable[[str], Guideline]
-RUNS = ("healthy", "failing", "killed", "hostile", "crowd")
+RUNS = ("healthy", "failing", "killed", "hostile", "crowd", "bursting")
 
 
 @pytest.fixture(params=RUNS)

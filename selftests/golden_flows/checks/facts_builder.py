@@ -62,6 +62,7 @@ from golden_flows.model.nova_metadata import EC2_RULES, EC2_VERSIONS, OPENSTACK_
 from golden_flows.model.second_instance import LaterBoot, MachineIdentity, Neighbour, SecondInstanceFacts
 from golden_flows.model.xen import HypervisorSeen
 from selftests.golden_flows.checks import nic_facts
+from selftests.golden_flows.checks.burst_facts import burst
 from selftests.golden_flows.checks.return_facts import return_trip
 
 MIB = 1 << 20
@@ -575,6 +576,7 @@ def healthy_facts() -> Facts:
         application=application(),
         second_instance=second_instance(),
         return_trip=return_trip(),
+        burst=burst(),
         discovered=discovered(),
         lifecycle=lifecycle(),
     )

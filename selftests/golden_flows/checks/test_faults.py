@@ -25,6 +25,14 @@ from selftests.golden_flows.checks.account_facts import (
     with_host_keys_of_home,
     with_keys,
 )
+from selftests.golden_flows.checks.burst_facts import (
+    burst,
+    never_made,
+    one,
+    with_first_nic_only,
+    with_neighbours,
+    with_same_host_keys,
+)
 from selftests.golden_flows.checks.facts_builder import (
     IP_HOME,
     MAC1,
@@ -413,7 +421,11 @@ SEEN: Mapping[str, Facts] = {
     "ip_changes": _port_with(fixed_ip="192.168.100.21", fixed_ips=("192.168.100.21",)),
     "mac_changes": _port_with(mac="fa:16:3e:00:00:77"),
     "sg_open": with_application(closed_port_open=True),
-    "delete_202_noop": _left_behind(),
+    "burst_short": replace(healthy_facts(), burst=burst(one(1), one(2), never_made(3))),
+    "burst_same_identity": replace(healthy_facts(), burst=with_same_host_keys()),
+    "burst_neighbour": replace(healthy_facts(), burst=with_neighbours()),
+    "burst_one_nic": replace(healthy_facts(), burst=with_first_nic_only()),
+    "delete_202_noop": replace(_left_behind(), burst=burst(deleted=0, leftovers=("server interop-run-1-burst-1",))),
 }
 
 CAUGHT_BY = {fault: {one.id for one in load_guideline().requirements if fault in one.faults} for fault in FAULTS}

@@ -118,6 +118,28 @@ def test_a_return_trip_is_planned_where_it_is_asked_for(foreign: Foreign) -> Non
     assert set(longer.checks) - set(cell.checks) == {"RT-1", "RT-2", "RT-3"}
 
 
+def test_a_burst_is_planned_where_it_is_asked_for(foreign: Foreign) -> None:
+    foreign("private")
+    without, with_it = (plan("mine", "mine", image="golden-pocket", burst=one) for one in (0, 4))
+    more = {kind: count - without.counts("mine")[kind] for kind, count in with_it.counts("mine").items()}
+    assert more == {"keypair": 1, "security_group": 1, "server": 4, "port": 4, "snapshot": 0, "image": 0} | (
+        {"floating_ip": more["floating_ip"]} if "floating_ip" in more else {}
+    )
+    assert with_it.servers_at_once("mine") == without.servers_at_once("mine") + 4
+    (cell,), (longer,) = without.cells, with_it.cells
+    assert set(longer.checks) - set(cell.checks) == {"BU-1", "BU-2", "BU-3", "BU-4", "BU-5"}
+    assert "the server has one NIC" in longer.of(Ahead.DOES_NOT)["BU-4"]
+
+
+def test_a_burst_that_does_not_fit_cannot_begin(foreign: Foreign) -> None:
+    foreign("private")
+    drawn = plan("mine", "mine", image="golden-pocket", burst=500)
+    (trouble,) = drawn.clouds["mine"].troubles
+    assert not drawn.can_begin
+    assert "--burst 500 does not fit into cloud 'mine': quota of" in trouble.what
+    assert trouble.remedy.startswith("the largest that fits: --burst ")
+
+
 def test_a_cloud_called_one_s_own_is_tried_with_hostile_questions(foreign: Foreign) -> None:
     foreign("private")
     (cell,) = plan("mine", "mine", image="golden-pocket", owned=["mine"]).cells
