@@ -6,6 +6,7 @@ up. A few threads ask and look; the story itself, in one thread, takes note. In 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -17,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 
 from golden_flows.clouds.fleet import Fleet, FleetAnswer, Member
 from golden_flows.clouds.records import ImageRef, ServerRef, ServerRequest, ServerState
-from golden_flows.errors import CloudError, InteropError, RecordError
+from golden_flows.errors import CloudError, InteropError, RecordError, WaitTimeout
 from golden_flows.flows import files
 from golden_flows.flows.burst_look import look_at
 from golden_flows.flows.instance import Instance, Login
@@ -41,8 +42,11 @@ LOOKED_AT_ONCE = 4
 """Sessions over SSH: each costs an emulated guest seconds of the processor that the others boot with."""
 SAY_EVERY_S = 5.0
 DELETE_EACH_S = 3.0
+AGAIN_S = 30.0
+"""For the answer of one that has answered before."""
 ANSWER_BYTES = 200
 LISTED_AFTER_S = 30.0
+_ENDED = ("ERROR", "DELETED")
 MISSES_MAX = 5
 """So many looks in a row may fail before the burst is given up."""
 
@@ -250,22 +254,24 @@ class _Burst:
     def _is_looking(self) -> bool:
         return any(one.looking is not None for one in self._ones.values())
 
+    def _is_waiting(self) -> bool:
+        """Whether one of them may yet come up."""
+        return any(one.seen.up_s is None and one.seen.status not in _ENDED for one in self._ones.values())
+
     def _all_over(self) -> bool:
         """Whether nothing more is to be expected of any of them."""
         ones = self._ones.values()
         # All of them are there when the API answers; what is not by then never comes.
         all_known = len(ones) >= self._expected or time.monotonic() - self._began_s > LISTED_AFTER_S
-        return (
-            all_known
-            and not self._is_looking()
-            and all(one.seen.up_s is not None or one.seen.status in ("ERROR", "DELETED") for one in ones)
-        )
+        return all_known and not self._is_looking() and not self._is_waiting()
 
     def _tell_progress(self, *, last: bool = False) -> None:
         ones = [one.seen for one in self._ones.values()]
-        failed = sum(one.status in ("ERROR", "DELETED") for one in ones)
+        failed = sum(one.status in _ENDED for one in ones)
         text = f"{NAME}: {sum(one.up_s is not None for one in ones)} of {self._at.burst} up"
         text += f", {failed} failed" if failed else ""
+        if (looking := sum(one.looking is not None for one in self._ones.values())) and not self._is_waiting():
+            text += f", {looking} still to be looked at"
         now_s = time.monotonic()
         if text != self._said and (last or now_s - self._said_s >= SAY_EVERY_S):
             self._record.say(f"{text}, {duration(now_s - self._began_s)}")
@@ -274,11 +280,23 @@ class _Burst:
     def _ask_once_more(self) -> None:
         """All at work together: whoever came up early has to answer still, and as before."""
         up = [one for one in self._ones.values() if one.seen.is_up]
-        for one, answer in zip(up, self._askers.map(lambda one: self._get(one.instance), up), strict=True):
+        for one, answer in zip(up, self._askers.map(self._get_again, up), strict=True):
             text = _text_of(answer)
             if text != one.seen.answer:
                 told = repr(text) if text is not None else f"no answer ({answer.error or f'HTTP {answer.status}'})"
                 one.seen = replace(one.seen, lost=told)
+
+    def _get_again(self, one: _One) -> HttpAnswer:
+        """In a thread; patiently: all of them are asked at once, on a host that has much to do."""
+        last: list[HttpAnswer] = []
+
+        def probe() -> bool:
+            last[:] = [self._get(one.instance)]
+            return _text_of(last[0]) == one.seen.answer
+
+        with contextlib.suppress(WaitTimeout):
+            wait_for("the app's answer", probe, deadline=Deadline.after(AGAIN_S, self._clock), every_s=LOOK_S)
+        return last[0]
 
     # -- afterwards
 

@@ -134,7 +134,10 @@ def test_who_does_not_answer_is_waited_for_as_long_as_one_boot_may_take(
     assert kept == {"burst.json", "private.burst-2.console.log"}
 
 
-def test_who_answers_and_then_no_more_is_not_at_work(tell: Callable[..., BurstFacts], apps: Apps) -> None:
+def test_who_answers_and_then_no_more_is_not_at_work(
+    tell: Callable[..., BurstFacts], apps: Apps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow, "AGAIN_S", 1.0)
     apps.answer = lambda name, times: times == 1 or not name.endswith("-1")
     seen = tell(2)
     assert [bool(one.lost) for one in seen.servers] == [True, False]
