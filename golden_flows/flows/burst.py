@@ -8,27 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from golden_flows.clouds.fleet import Fleet, FleetAnswer, Member
 from golden_flows.clouds.records import ImageRef, ServerRef, ServerRequest, ServerState
 from golden_flows.errors import CloudError, InteropError, RecordError, WaitTimeout
-from golden_flows.flows import files
-from golden_flows.flows.burst_look import look_at
+from golden_flows.flows import burst_end, files
+from golden_flows.flows.burst_look import look_at, nics_of, text_of
 from golden_flows.flows.instance import Instance, Login
 from golden_flows.flows.record import Record
-from golden_flows.flows.setting import CLEANUP_TIMEOUT_S, Setting, request
+from golden_flows.flows.setting import Setting, request
 from golden_flows.flows.story import APP_PORT, NONCE_PATH, UserData, user_data_of_burst
 from golden_flows.guests.jump import WayInBroken
 from golden_flows.guests.ssh import generate_key
 from golden_flows.guests.tcp import HttpAnswer, http_get, url_of
-from golden_flows.model.burst import BurstFacts, BurstNic, BurstServer, ramp_of
+from golden_flows.model.burst import BurstFacts, BurstServer
 from golden_flows.model.facts import BootFacts
 from golden_flows.waiting import Clock, Deadline, wait_for
 
@@ -41,7 +40,6 @@ ASKED_AT_ONCE = 32
 LOOKED_AT_ONCE = 4
 """Sessions over SSH: each costs an emulated guest seconds of the processor that the others boot with."""
 SAY_EVERY_S = 5.0
-DELETE_EACH_S = 3.0
 AGAIN_S = 30.0
 """For the answer of one that has answered before."""
 ANSWER_BYTES = 200
@@ -81,7 +79,7 @@ def burst(at: Setting, origin: Instance, image: ImageRef, record: Record) -> Bur
         raise
     except InteropError as trouble:
         facts = replace(facts, error=str(trouble))
-    return _delete(fleet, origin, facts, before, record)
+    return burst_end.delete(fleet, origin.cloud, facts, before, record)
 
 
 class _Burst:
@@ -131,7 +129,7 @@ class _Burst:
             waited_s=round(time.monotonic() - self._began_s, 1),
             error=self._error,
         )
-        self._keep(facts)
+        burst_end.keep(facts, {one.seen.id: one.instance for one in self._ones.values()}, self._record)
         return facts
 
     def end(self) -> None:
@@ -240,8 +238,8 @@ class _Burst:
             one.seen = replace(one.seen, error=trouble.what)
             return
         self._error = ""
-        text = _text_of(answer)
-        one.seen = replace(one.seen, answer=text, error=answer.error, nics=_nics(boot))
+        text = text_of(answer)
+        one.seen = replace(one.seen, answer=text, error=answer.error, nics=nics_of(boot))
         if text is not None and text.startswith(self._nonce):
             self._moved_s = time.monotonic()
             one.seen = replace(one.seen, up_s=at_s - self._began_s)
@@ -281,7 +279,7 @@ class _Burst:
         """All at work together: whoever came up early has to answer still, and as before."""
         up = [one for one in self._ones.values() if one.seen.is_up]
         for one, answer in zip(up, self._askers.map(self._get_again, up), strict=True):
-            text = _text_of(answer)
+            text = text_of(answer)
             if text != one.seen.answer:
                 told = repr(text) if text is not None else f"no answer ({answer.error or f'HTTP {answer.status}'})"
                 one.seen = replace(one.seen, lost=told)
@@ -292,47 +290,11 @@ class _Burst:
 
         def probe() -> bool:
             last[:] = [self._get(one.instance)]
-            return _text_of(last[0]) == one.seen.answer
+            return text_of(last[0]) == one.seen.answer
 
         with contextlib.suppress(WaitTimeout):
             wait_for("the app's answer", probe, deadline=Deadline.after(AGAIN_S, self._clock), every_s=LOOK_S)
         return last[0]
-
-    # -- afterwards
-
-    def _keep(self, facts: BurstFacts) -> None:
-        """The ramp, what was seen of each, and the consoles of those that did not come up."""
-        self._record.ramp(ramp_of(facts))
-        told = json.dumps(asdict(facts), indent=1, ensure_ascii=False)
-        self._record.keep("burst.json", told, "Compute API, the app over HTTP, guests", "application/json")
-        for one in self._ones.values():
-            if not one.seen.is_up:
-                name = f"{self._cloud.name}.{one.seen.name}.console.log"
-                self._record.keep(name, _console(one.instance, one.seen.id), f"{self._cloud.name} os-getConsoleOutput")
-
-
-def _delete(
-    fleet: Fleet,
-    origin: Instance,
-    facts: BurstFacts,
-    before: Mapping[str, Mapping[str, str]] | None,
-    record: Record,
-) -> BurstFacts:
-    """All of it goes now, and an inventory proves that; key pair and security group stay to the end of the story."""
-    record.say(f"{NAME}: deleting all of it")
-    report = fleet.delete(Deadline.after(CLEANUP_TIMEOUT_S + DELETE_EACH_S * facts.asked))
-    leftovers = {f"{one.kind} {one.name}": None for one in report.leftovers}
-    errors = list(report.failures)
-    try:
-        after = origin.cloud.inventory() if before is not None else {}
-        for kind, ids in after.items():
-            known = {} if before is None else before.get(kind, {})
-            if kind not in ("keypair", "security_group"):
-                leftovers |= {f"{kind} {name or id}": None for id, name in ids.items() if id not in known}
-    except InteropError as trouble:
-        errors.append(trouble.what)
-    deleted = sum(one.kind == "server" for one in report.removed)
-    return replace(facts, deleted=deleted, leftovers=tuple(leftovers), deletion_errors=tuple(errors))
 
 
 def _nonce_file(pattern: Instance, user_data: UserData) -> tuple[files.File, ...]:
@@ -349,29 +311,6 @@ def _unmade(names: tuple[str, ...], servers: Sequence[BurstServer]) -> list[str]
 
 def _any(answer: FleetAnswer) -> str:
     return next(iter(answer.refused.values()))
-
-
-def _text_of(answer: HttpAnswer) -> str | None:
-    return answer.body.decode("utf-8", "replace").strip() if answer.status == 200 else None
-
-
-def _nics(boot: BootFacts) -> tuple[BurstNic, ...]:
-    return tuple(
-        BurstNic(
-            network=one.network,
-            mac=one.mac,
-            addresses=tuple(one.fixed_ips or filter(None, (one.fixed_ip, one.fixed_ip6))),
-        )
-        for one in boot.ports
-    )
-
-
-def _console(instance: Instance, server_id: str) -> str:
-    instance.server_id = server_id
-    try:
-        return instance.console()
-    except InteropError as trouble:
-        return f"(not to be had: {trouble.what})"
 
 
 def duration(seconds: float) -> str:

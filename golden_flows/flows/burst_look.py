@@ -1,4 +1,4 @@
-"""One look at one instance of the burst: its agent's report, and one session over SSH."""
+"""One look at one instance of the burst: its app's answer, its agent's report, and one session over SSH."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from golden_flows.errors import InteropError, RecordError
 from golden_flows.flows.instance import Instance
 from golden_flows.flows.twin import identity_in
 from golden_flows.guests.ssh import host_fingerprint
-from golden_flows.model.burst import BurstServer, Told
+from golden_flows.guests.tcp import HttpAnswer
+from golden_flows.model.burst import BurstNic, BurstServer, Told
 from golden_flows.model.facts import BootFacts
 from golden_flows.waiting import Deadline
 
@@ -44,4 +45,21 @@ def _told(boot: BootFacts) -> Told | None:
         boot_id=report.boot_id,
         links=report.links,
         host_keys=report.host_key_fingerprints,
+    )
+
+
+def text_of(answer: HttpAnswer) -> str | None:
+    """What the app said; None where it did not answer, or had nothing of that name."""
+    return answer.body.decode("utf-8", "replace").strip() if answer.status == 200 else None
+
+
+def nics_of(boot: BootFacts) -> tuple[BurstNic, ...]:
+    """Its ports, with the addresses that the API gave them."""
+    return tuple(
+        BurstNic(
+            network=one.network,
+            mac=one.mac,
+            addresses=tuple(one.fixed_ips or filter(None, (one.fixed_ip, one.fixed_ip6))),
+        )
+        for one in boot.ports
     )
