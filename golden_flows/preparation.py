@@ -62,6 +62,8 @@ class Asked:
     """Let reference clouds install missing Debian packages by sudo (root installs them anyway)."""
     owned: Sequence[str] = ()
     """Clouds on which hostile checks may be tried."""
+    keep_export: bool = False
+    """Whether what the sources gave stays in the results."""
     shard: Shard | None = None
     """Which share of the cells this machine takes; None: all of them."""
 
@@ -182,6 +184,7 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
             own,
             tuple(asked.owned),
             asked.burst,
+            asked.keep_export,
         )
         session = Session.open(context, guideline, checks)
         run = PreparedRun(
@@ -336,6 +339,7 @@ def _write_beginning(session: Session, asked: Asked, whole: Choice) -> None:
             *([] if asked.shims else ["--no-shims"]),
             *([RETURN_TRIP] if asked.return_trip else []),
             *([f"{BURST}={asked.burst}"] if asked.burst else []),
+            *(["--keep-export"] if asked.keep_export else []),
             *([f"--shard={asked.shard}"] if asked.shard else []),
             *(f"--i-own-this-cloud={name}" for name in asked.owned),
         ],

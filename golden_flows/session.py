@@ -71,6 +71,8 @@ class RunContext:
     """Clouds on which hostile checks may be tried, beside reference clouds."""
     burst: int = 0
     """How many instances are to be at work at once in the end of each cell; 0: no burst."""
+    keep_export: bool = False
+    """Whether what the sources gave stays in the results, as files."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,6 +95,7 @@ class RunContext:
                 "own_image": asdict(self.own_image) | {"path": str(self.own_image.path)} if self.own_image else None,
                 "owned": list(self.owned),
                 "burst": self.burst,
+                "keep_export": self.keep_export,
                 "reference": self.reference,
                 "lending_ticket": self.lending_ticket,
             }
@@ -114,6 +117,7 @@ class RunContext:
             OwnImage(**{**own, "path": Path(own["path"])}) if own else None,
             tuple(document["owned"]),
             document["burst"],
+            document["keep_export"],
         )
 
 
@@ -221,6 +225,8 @@ class Session:
                     burst=self.context.burst,
                     own_image=self.context.own_image,
                     owned=frozenset(self.context.owned),
+                    straight=self.goes_straight(pair),
+                    exports=self.context.results / "exports" if self.context.keep_export else None,
                 )
                 self._flow = GoldenFlow(Anne(setting, self._shelf), self.journal)
             except RecordError:
@@ -230,6 +236,11 @@ class Session:
         if self._trouble is not None or self._flow is None:
             raise self._trouble or InteropError(f"{pair} has no story")
         return self._flow
+
+    def goes_straight(self, pair: Pair) -> bool:
+        """Whether nobody needs a copy of what this source gives: no other cell, and nobody who wants to keep it."""
+        alone = [cell.src for cell in self.context.plan.cells].count(pair.src) == 1
+        return alone and not self.context.keep_export
 
     def enter(self, pair: Pair) -> Iterator[str]:
         """Get hold of this cell's clouds; one line for each that was not held before: who we are there.

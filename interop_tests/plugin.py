@@ -70,6 +70,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run this share of the pairs only, as 2/4; 'golden-flows merge' puts the runs of all shards together",
     )
     group.addoption(
+        "--keep-export",
+        action="store_true",
+        help="keep each source's export as a RAW file in the results, with its sha256 (by default it goes straight on,"
+        " or lies in a scratch that goes with the run)",
+    )
+    group.addoption(
         "--fault",
         action="append",
         default=[],

@@ -121,6 +121,7 @@ class InteropRun:
             shims=not option("--no-shims"),
             return_trip=option("--return-trip"),
             burst=read_count(option("--burst")),
+            keep_export=option("--keep-export"),
             faults=tuple(option("--fault")),
             results_root=Path(option("--results")),
             guideline=option("--guideline"),

@@ -43,6 +43,8 @@ def export_is_as_long_as_it_says(facts: Facts) -> Said:
     if came == size and length in (None, size):
         return ()
     actual = f"{came} bytes downloaded, Content-Length {'absent' if length is None else length}"
+    if export.error:
+        actual += f": {shorten(export.error, 200)}"
     remedy = "look for a proxy that cuts long answers (timeout, buffer limit) and for a store that lost the end"
     return (Finding(_image(export), f"{size} bytes, Glance's size", actual, remedy),)
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from golden_flows.clouds import deletion, discovery, headroom, images, interfaces, servers, token_probe
+from golden_flows.clouds import deletion, discovery, headroom, image_import, images, interfaces, servers, token_probe
 from golden_flows.clouds import networks as network_api
 from golden_flows.clouds.config import CloudConfig
+from golden_flows.clouds.download import Road, download
 from golden_flows.clouds.fleet import Fleet
 from golden_flows.clouds.records import (
     Download,
@@ -27,6 +28,7 @@ from golden_flows.clouds.records import (
 )
 from golden_flows.clouds.session import ApiSession, reason_of
 from golden_flows.clouds.sparse import SparseWriter
+from golden_flows.clouds.upload import Body, Upload
 from golden_flows.errors import CloudError, Unsupported, UsageError
 from golden_flows.journal import Journal
 from golden_flows.ledger import CleanupReport, Ledger
@@ -35,7 +37,7 @@ from golden_flows.model.discovery import Discovery
 from golden_flows.model.facts import PortFacts
 from golden_flows.model.files import Answer
 from golden_flows.model.headroom import Limit
-from golden_flows.model.image_facts import ExportFacts, ImportFacts, PutProbe, TokenDeath
+from golden_flows.model.image_facts import ImportFacts, PutProbe, TokenDeath
 from golden_flows.waiting import Deadline
 
 PROBE_BYTES = 1024 * 1024
@@ -342,29 +344,16 @@ class Cloud:
     # -- image bytes
 
     def export_image(
-        self, image_id: str, sink: Callable[[bytes], None], *, deadline: Deadline, progress: Progress | None = None
-    ) -> ExportFacts:
-        """Stream the image to ``sink`` in chunks of 1 MiB or less, and say what came."""
-        got = images.download(self._api, image_id, sink, deadline, progress)
-        image = got.image
-        return ExportFacts(
-            image_id=image.id,
-            disk_format=image.disk_format,
-            container_format=image.container_format,
-            size_bytes=image.size_bytes,
-            content_length=got.content_length,
-            downloaded_bytes=got.downloaded_bytes,
-            checksum=image.checksum,
-            os_hash_algo=image.os_hash_algo,
-            os_hash_value=image.os_hash_value,
-            computed_md5=got.computed_md5,
-            computed_hash=got.computed_hash,
-            sha256=got.sha256,
-            head=got.head,
-            tail=got.tail,
-            virtual_size_bytes=image.virtual_size_bytes,
-            properties=image.properties,
-        )
+        self,
+        image_id: str,
+        sink: Callable[[bytes], None],
+        *,
+        deadline: Deadline,
+        progress: Progress | None = None,
+        road: Road | None = None,
+    ) -> Download:
+        """Stream the image to ``sink`` in chunks of 1 MiB or less, in their order, and say what came."""
+        return download(self._api, image_id, sink, deadline, progress, road or Road())
 
     def download_to(
         self, image_id: str, path: Path, *, deadline: Deadline, progress: Progress | None = None
@@ -372,7 +361,7 @@ class Cloud:
         """As ``export_image``, into a sparse file."""
         writer = SparseWriter(path)
         try:
-            got = images.download(self._api, image_id, writer, deadline, progress)
+            got = self.export_image(image_id, writer, deadline=deadline, progress=progress)
             writer.close()
         except BaseException:
             writer.abandon()
@@ -391,14 +380,29 @@ class Cloud:
         progress: Progress | None = None,
     ) -> ImportFacts:
         """glance-direct where the cloud offers it, legacy PUT where not. ``probe`` of the answer is None."""
+        body = Upload(source, size_bytes, deadline, progress)
+        return self.import_body(name=name, body=body, disk_format=disk_format, properties=properties, deadline=deadline)
+
+    def import_body(
+        self,
+        *,
+        name: str,
+        body: Body,
+        disk_format: str = "raw",
+        properties: Mapping[str, str] | None = None,
+        deadline: Deadline,
+    ) -> ImportFacts:
+        """As ``import_image``, of bytes from anywhere. Raises what the body raises, too."""
         full = self._full(name)
         # Glance keeps this prefix for itself and refuses (403) an image that arrives with it.
         kept = {one: value for one, value in (properties or {}).items() if not one.startswith("os_glance_")}
+        # Who is let in at the beginning may send to the end, for hours: not with a token that is about to die.
+        self._api.renew_token()
         key = self._ledger.planned(self.name, "image", full)
-        return images.run_import(
+        return image_import.run_import(
             self._api,
             name=full,
-            upload=images.Upload(source, size_bytes, deadline, progress),
+            upload=body,
             disk_format=disk_format,
             properties={**kept, RUN_TAG: self._ledger.run},
             deadline=deadline,
@@ -409,7 +413,7 @@ class Cloud:
         """1 MiB of random bytes by legacy ``PUT /file``; the image is deleted again at once."""
         content = os.urandom(PROBE_BYTES)
         with self._small_image("put-probe", deadline) as image_id:
-            return images.probe_put(self._api, image_id, content, hashlib.sha512(content).hexdigest(), deadline)
+            return image_import.probe_put(self._api, image_id, content, hashlib.sha512(content).hexdigest(), deadline)
 
     def token_probe(self, deadline: Deadline) -> TokenDeath:
         """Revoke a token of our own in the middle of a small upload; the image is deleted again at once."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from golden_flows.model.transfer import RangeProbe, Resume
+
 Progress = Callable[[int, int | None], None]
 """Told ``(done_bytes, total_bytes)`` while a transfer runs; the total is None when nobody knows it."""
 
@@ -107,13 +109,34 @@ class Download:
     computed_hash: str | None
     """By the image's ``os_hash_algo``; None when that is unknown here."""
     sha256: str
+    sha512: str | None
+    """None where it was not asked for."""
     head: bytes
     """First 4 KiB."""
     tail: bytes
     """Last 512 bytes."""
     seconds: float
     error: str
-    """Why the body ended early, as the HTTP library tells it; empty after a clean end."""
+    """Why the body ended early; empty after a clean end."""
+    wire_bytes: int
+    """Of bodies; what came twice counts twice."""
+    in_pieces: bool
+    """Whether more than one answer made it up."""
+    range_probe: RangeProbe | None
+    """None for an image that is too small to ask for a part of."""
+    resume: Resume | None
+    """None where nothing was cut."""
+
+    @property
+    def is_whole(self) -> bool | None:
+        """Whether it is the image that Glance shows, by size and hash; None where there is no hash to compare with."""
+        image = self.image
+        if self.error or image.size_bytes not in (None, self.downloaded_bytes):
+            return False
+        for told, computed in ((image.os_hash_value, self.computed_hash), (image.checksum, self.computed_md5)):
+            if told and computed:
+                return told.lower() == computed.lower()
+        return None
 
 
 @dataclass(frozen=True)

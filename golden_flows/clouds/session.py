@@ -22,6 +22,10 @@ for _name in ("keystoneauth", "openstack"):
 
 SILENT_TIMEOUT_S = 10.0
 """How long to wait for an answer from a cloud that has once not answered."""
+TRANSFER_LIFE_S = 1800.0
+"""A token that is to let in a large upload should live at least as long; many clouds give them one hour."""
+TOKEN_TYPES = ("token", "v2token", "v3token", "admin_token", "none", "noauth")
+"""Ways to log in by a token that somebody gave: what is derived from it may not outlive its end, or be had twice."""
 SECRET_AUTH_KEYS = ("password", "token", "application_credential_secret", "passcode", "client_secret")
 
 
@@ -102,6 +106,16 @@ class ApiSession:
             token = str(session.auth.get_auth_ref(session).auth_token)
         self._journal.hide(token)
         return token
+
+    def renew_token(self, life_s: float = TRANSFER_LIFE_S) -> None:
+        """Log in anew where the session's token dies within ``life_s`` by its own account, and is ours to replace."""
+        if self.auth_type in TOKEN_TYPES:
+            return
+        with self.guard("logging in"):
+            session = self.sdk.session
+            if session.auth.get_access(session).will_expire_soon(life_s):
+                session.invalidate()
+                self._journal.hide(session.get_token())
 
     def ask(
         self, service: str, method: str, path: str, *, expect: Collection[int] = (200,), **options: Any

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from golden_flows.clouds.digests import CHUNK_BYTES
 from golden_flows.errors import InteropError
+from golden_flows.model.transfer import DataMap
 
 BLOCK_BYTES = 64 * 1024
 _ZERO_BLOCK = bytes(BLOCK_BYTES)
@@ -16,23 +18,25 @@ _ZERO_CHUNK = bytes(CHUNK_BYTES)
 
 
 class SparseWriter:
-    """A sink for ``export_image``. ``close`` sets the file's length; a full disk raises ``InteropError``."""
+    """A sink for ``export_image``. ``close`` sets the file's length; a full disk raises ``InteropError``.
 
-    def __init__(self, path: Path) -> None:
+    ``keep_bytes``: how much of an earlier file stays, to be written on from there.
+    """
+
+    def __init__(self, path: Path, keep_bytes: int = 0) -> None:
         self.path = path
-        self._size = 0
+        self._size = keep_bytes
         try:
-            self._file: BinaryIO = open(path, "wb", buffering=0)  # noqa: SIM115  # closed by close()
+            self._file: BinaryIO = open(path, "r+b" if keep_bytes else "wb", buffering=0)  # noqa: SIM115  # closed by close()
+            self._file.truncate(keep_bytes)
         except OSError as error:
             raise InteropError(f"cannot write {path}: {error.strerror}", "choose another scratch folder") from error
 
     def __call__(self, chunk: bytes) -> None:
         try:
-            for start in range(0, len(chunk), BLOCK_BYTES):
-                block = chunk[start : start + BLOCK_BYTES]  # bytes on purpose: comparing a memoryview is slow
-                if block != _ZERO_BLOCK[: len(block)]:
-                    self._file.seek(self._size + start)
-                    self._write_all(block)
+            for start, block in data_blocks(chunk):
+                self._file.seek(self._size + start)
+                self._write_all(block)
         except OSError as error:
             raise InteropError(
                 f"cannot write {self.path}: {error.strerror}", "free some space in the scratch folder"
@@ -53,6 +57,66 @@ class SparseWriter:
         self.path.unlink(missing_ok=True)
 
 
+class DataCounter:
+    """A sink that counts what is not zero, for disks that never lie on ours."""
+
+    def __init__(self) -> None:
+        self._at = self._data = 0
+        self._blocks, self._last = 0, -1
+
+    def __call__(self, chunk: bytes) -> None:
+        for start, block in data_blocks(chunk):
+            self._data += len(block)
+            number = (self._at + start) // DataMap.BLOCK_BYTES
+            if number != self._last:
+                self._blocks, self._last = self._blocks + 1, number
+        self._at += len(chunk)
+
+    @property
+    def counted(self) -> DataMap:
+        return DataMap(self._data, self._blocks * DataMap.BLOCK_BYTES)
+
+
+def data_blocks(chunk: bytes) -> Iterator[tuple[int, bytes]]:
+    """(offset, block) of every block of a chunk that is not zero."""
+    if chunk == _ZERO_CHUNK[: len(chunk)]:
+        return
+    for start in range(0, len(chunk), BLOCK_BYTES):
+        block = chunk[start : start + BLOCK_BYTES]  # bytes on purpose: comparing a memoryview is slow
+        if block != _ZERO_BLOCK[: len(block)]:
+            yield start, block
+
+
+def data_map(path: Path, length: int) -> DataMap:
+    """Of the first ``length`` bytes of a sparse file; what lies in no hole counts as data."""
+    data, blocks, last = 0, 0, -1
+    with open(path, "rb", buffering=0) as file:
+        for first, end in _data(file.fileno(), 0, length):
+            data += end - first
+            low, high = max(first // DataMap.BLOCK_BYTES, last + 1), (end - 1) // DataMap.BLOCK_BYTES
+            blocks, last = blocks + max(0, high - low + 1), max(last, high)
+    return DataMap(data, blocks * DataMap.BLOCK_BYTES)
+
+
+def read_sparse(path: Path, length: int) -> Iterator[bytes]:
+    """The first ``length`` bytes in chunks, fewer where the file is shorter; holes are zeros, and not read."""
+    with open(path, "rb", buffering=0) as file:
+        size = min(length, os.fstat(file.fileno()).st_size)
+        position = 0
+        for first, last in [*_data(file.fileno(), 0, size), (size, size)]:
+            while position < first:
+                hole = _ZERO_CHUNK[: min(CHUNK_BYTES, first - position)]
+                yield hole
+                position += len(hole)
+            os.lseek(file.fileno(), first, os.SEEK_SET)
+            while position < last:
+                chunk = file.read(min(CHUNK_BYTES, last - position))
+                if not chunk:
+                    return
+                yield chunk
+                position += len(chunk)
+
+
 def zeros_only(path: Path, start: int, end: int) -> bool:
     """Whether bytes ``start`` to ``end`` (exclusive) are zero; holes are not read."""
     with open(path, "rb", buffering=0) as file:
@@ -71,19 +135,8 @@ def zeros_only(path: Path, start: int, end: int) -> bool:
 def sha256_of(path: Path, length: int) -> str:
     """Of the first ``length`` bytes, holes as zeros."""
     digest = hashlib.sha256()
-    with open(path, "rb", buffering=0) as file:
-        position = 0
-        for first, last in [*_data(file.fileno(), 0, length), (length, length)]:
-            for start in range(position, first, CHUNK_BYTES):
-                digest.update(_ZERO_CHUNK[: min(CHUNK_BYTES, first - start)])
-            os.lseek(file.fileno(), first, os.SEEK_SET)
-            position = first
-            while position < last:
-                chunk = file.read(min(CHUNK_BYTES, last - position))
-                if not chunk:
-                    break
-                digest.update(chunk)
-                position += len(chunk)
+    for chunk in read_sparse(path, length):
+        digest.update(chunk)
     return digest.hexdigest()
 
 

@@ -13,7 +13,7 @@ import requests
 
 from golden_flows.clouds import images
 from golden_flows.clouds.records import ImageRef
-from golden_flows.clouds.session import ApiSession, reason_of
+from golden_flows.clouds.session import TOKEN_TYPES, ApiSession, reason_of
 from golden_flows.errors import CloudError, InteropError, Unreachable, UsageError, WaitTimeout
 from golden_flows.model.discovery import DIRECT
 from golden_flows.model.image_facts import TokenDeath
@@ -24,8 +24,6 @@ CHUNK_BYTES = 64 * 1024
 FILE, STAGE = "PUT /file", "PUT /stage"
 CLOSED = (403, 404, 405)
 """What policy closes to tenants, or is not there."""
-TOKEN_TYPES = ("token", "v2token", "v3token", "admin_token", "none", "noauth")
-"""Ways to log in by a token that somebody gave: what is derived from it may not outlive its end, or be had twice."""
 
 SmallImage = Callable[[str, Deadline], AbstractContextManager[str]]
 """(name, deadline) → the id of a queued image, which is deleted afterwards."""

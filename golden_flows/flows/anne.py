@@ -27,6 +27,7 @@ from golden_flows.flows import (
     limits,
     return_trip,
     shim_inside,
+    transfer_record,
     twin,
     user_data,
     ways_in,
@@ -58,6 +59,7 @@ from golden_flows.model.image_facts import ImportFacts, TokenDeath
 from golden_flows.model.network_data import bare_ip
 from golden_flows.model.network_schema import opinion
 from golden_flows.model.stage import Stage
+from golden_flows.model.transfer import TransferFacts
 from golden_flows.shims import metadata as metadata_shims
 from golden_flows.shims.metadata import MetadataShim
 from golden_flows.waiting import Deadline
@@ -130,11 +132,23 @@ class Anne:
     # -- on the way
 
     def transfer(self) -> None:
-        """The bytes go over in bounded memory: one sparse spool per source, one upload per destination."""
+        """The bytes go over in bounded memory: from a spool that cells share, where they did not go straight on."""
         self._record.stage = Stage.TRANSFER
         spooled = self._spooled()
+        transferred, imported = self._moved(spooled)
+        self.facts = replace(self.facts, transfer=transferred, imported=imported)
+        self._record.say(transfer_record.in_words(transferred))
+        self._record.keep(
+            "transfer.json", transfer_record.as_json(spooled.facts, transferred), "the mover", "application/json"
+        )
+
+    def _moved(self, spooled: Spooled) -> tuple[TransferFacts, ImportFacts]:
+        if self._source.moved is not None:
+            if self._source.moved.imported is None:
+                raise InteropError("what came out of the source was damaged, and nothing of it was kept")
+            return self._source.moved.transfer, self._source.moved.imported
         self._record.say(f"importing into {self._at.dst.name}")
-        transferred, imported = mover.import_from_spool(
+        return mover.import_from_spool(
             spooled,
             self._at.dst,
             name="anne",
@@ -142,7 +156,6 @@ class Anne:
             deadline=Deadline.after(TRANSFER_TIMEOUT_S),
             progress=self._record.progress("uploaded"),
         )
-        self.facts = replace(self.facts, transfer=transferred, imported=imported)
 
     def import_(self) -> None:
         """The destination's Glance takes the image in; beside it, two small images probe the ways of upload."""

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from golden_flows.checks.boot import what_the_console_tells
+from golden_flows.clouds import mover
 from golden_flows.clouds.cloud import Cloud
-from golden_flows.clouds.mover import Spooled
+from golden_flows.clouds.mover import Moved, Spooled
 from golden_flows.clouds.records import ImageRef
 from golden_flows.errors import CloudError, GuestError, Unsupported
 from golden_flows.flows import machine
 from golden_flows.flows.account import AtHome, prepare_at_home
 from golden_flows.flows.export import export_raw
 from golden_flows.flows.instance import Instance
+from golden_flows.flows.kept_export import keep
 from golden_flows.flows.power import STOP_TIMEOUT_S
 from golden_flows.flows.record import Record
 from golden_flows.flows.setting import SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Setting, request
@@ -23,7 +25,7 @@ from golden_flows.flows.story import APP_PORT, PAYLOAD_PATH, user_data_at_home
 from golden_flows.guests.ssh import KeyPair
 from golden_flows.guests.tcp import http_get, url_of
 from golden_flows.model.agent_channels import channels_read
-from golden_flows.model.cloud import Profile
+from golden_flows.model.cloud import Profile, travelling
 from golden_flows.model.facts import BootFacts
 from golden_flows.model.image_facts import ExportFacts
 from golden_flows.model.return_trip import Machine
@@ -41,6 +43,8 @@ class SourceImage:
     """What one source cloud gave: made once, shared by every cell with that source (see ``shared_source``)."""
 
     spooled: Spooled | None = None
+    moved: Moved | None = None
+    """Where the export went straight on to its only destination."""
     boot: BootFacts | None = None
     profile: Profile | None = None
     """The source as its image has it run: user, agent."""
@@ -73,7 +77,21 @@ def bring_out(at: Setting, record: Record, key: KeyPair, spool: Path, shim: Meta
     deadline = Deadline.after(TRANSFER_TIMEOUT_S)
     record.say(f"snapshot on {home.name}")
     image_id = home.snapshot(server_id, "anne-export", deadline)
+    if at.straight and mover.can_go_straight(home.show_image(image_id)):
+        record.say(f"exporting from {home.name}, straight into {at.dst.name}")
+        moved = mover.move(
+            *(home, image_id, at.dst),
+            name="anne",
+            properties=travelling,
+            deadline=deadline,
+            progress=record.progress("moved"),
+        )
+        source.spooled, source.moved = mover.never_spooled(moved, spool), moved
+        return source
     source.spooled = export_raw(home, image_id, spool, deadline, record, shims_may=at.shims)
+    if at.exports is not None and not damage(source.spooled.facts):
+        kept = keep(source.spooled, at.exports / source.spooled.path.name)
+        record.say(f"kept the export of {home.name}: {kept}")
     return source
 
 
@@ -174,9 +192,13 @@ def damage(export: ExportFacts | None) -> str:
     if export is None:
         return "nothing was exported"
     if export.size_bytes is not None and export.downloaded_bytes != export.size_bytes:
-        return f"the export is {export.downloaded_bytes} bytes long instead of {export.size_bytes}"
-    if None not in (export.computed_hash, export.os_hash_value) and export.computed_hash != export.os_hash_value:
-        return f"the export's {export.os_hash_algo} is not what the source cloud says"
+        why = f": {export.error}" if export.error else ""
+        return f"the export is {export.downloaded_bytes} bytes long instead of {export.size_bytes}{why}"
+    if None not in (export.computed_hash, export.os_hash_value):
+        if export.computed_hash != export.os_hash_value:
+            return f"the export's {export.os_hash_algo} is not what the source cloud says"
+    elif export.checksum is not None and export.computed_md5 and export.checksum != export.computed_md5:
+        return "the export's md5 is not what the source cloud says"
     if export.shim is not None:
         return export.shim.error
     if export.disk_format != export.asked_disk_format:

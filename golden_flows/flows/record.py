@@ -13,8 +13,11 @@ from golden_flows.journal import Journal
 from golden_flows.model.burst import Ramp
 from golden_flows.model.cloud import Pair
 from golden_flows.model.stage import Stage
+from golden_flows.waiting import SYSTEM_CLOCK, Clock
 
-PROGRESS_EVERY_BYTES = 512 * 1024 * 1024
+MIB = 1024 * 1024
+PROGRESS_EVERY_BYTES = 512 * MIB
+PROGRESS_EVERY_S = 10.0
 
 _STAGE_OF_CLOUD_EVIDENCE = (
     ("dhcp.*", Stage.PRIMARY_NIC),
@@ -36,9 +39,10 @@ def _stage_of(name: str) -> Stage:
 class Record:
     """Writes for one cell; ``stage`` is where the story is now."""
 
-    def __init__(self, journal: Journal, pair: Pair) -> None:
+    def __init__(self, journal: Journal, pair: Pair, clock: Clock = SYSTEM_CLOCK) -> None:
         self._journal = journal
         self._pair = pair
+        self._now_s = clock.now_s
         self.stage = Stage.EXPORT
 
     def say(self, text: str) -> None:
@@ -50,14 +54,22 @@ class Record:
         self._journal.write("burst", src=self._pair.src, dst=self._pair.dst, **asdict(ramp))
 
     def progress(self, verb: str) -> Callable[[int, int | None], None]:
-        """Tells of a transfer now and then, not at every chunk."""
-        told = [0]
+        """Tells of a transfer now and then, not at every chunk: how much, how fast, and how long it will take."""
+        began_s = self._now_s()
+        told_bytes, told_s = 0, began_s
 
         def tell(done: int, total: int | None) -> None:
-            if done - told[0] >= PROGRESS_EVERY_BYTES:
-                told[0] = done
-                of = f" of {total >> 20}" if total else ""
-                self.say(f"{verb} {done >> 20}{of} MiB")
+            nonlocal told_bytes, told_s
+            now_s = self._now_s()
+            if done < told_bytes:
+                told_bytes = done  # it began anew
+            if done - told_bytes < PROGRESS_EVERY_BYTES and now_s - told_s < PROGRESS_EVERY_S:
+                return
+            told_bytes, told_s = done, now_s
+            rate = done / max(now_s - began_s, 0.001)
+            of = f" of {total >> 20}" if total else ""
+            left = f", {max(0, total - done) / rate:.0f} s left" if total and rate else ""
+            self.say(f"{verb} {done >> 20}{of} MiB, {rate / MIB:.0f} MiB/s{left}")
 
         return tell
 

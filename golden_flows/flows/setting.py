@@ -47,6 +47,11 @@ class Setting:
     owned: frozenset[str] = frozenset()
     """Clouds that somebody called their own (``--i-own-this-cloud``)."""
 
+    straight: bool = False
+    """Whether the export goes into the destination as it comes, and never lies on this machine's disk."""
+    exports: Path | None = None
+    """Where to keep what the source gave; None: it goes with the run."""
+
     def may_attack(self, cloud: Cloud) -> bool:
         """Whether hostile checks may be tried there: reference clouds are ours."""
         return cloud.name in self.owned or cloud.profile.evidence_level is not EvidenceLevel.REAL_CLOUD

@@ -58,7 +58,7 @@ class SourceShelf:
         """
         source = self._mine.get(name) or self._take(name, make, waiting, deadline)
         # Memory was measured for this cell; it says nothing of a later one's, and nothing of another process's.
-        self._mine[name] = _without_memory(source)
+        self._mine[name] = _for_others(source)
         return _well(name, source)
 
     def _take(
@@ -76,7 +76,7 @@ class SourceShelf:
 
     def _find(self, name: str) -> SourceImage | None:
         record = self._path(name, "json")
-        return _without_memory(loads(record.read_text("utf-8"))) if record.is_file() else None
+        return _for_others(loads(record.read_text("utf-8"))) if record.is_file() else None
 
     def _bring_out(self, name: str, make: Callable[[Path], SourceImage]) -> SourceImage:
         try:
@@ -98,10 +98,11 @@ class SourceShelf:
         return self._folder / f"{quote(name, safe='')}.{kind}"
 
 
-def _without_memory(source: SourceImage) -> SourceImage:
+def _for_others(source: SourceImage) -> SourceImage:
     if source.spooled is None:
         return source
-    return replace(source, spooled=replace(source.spooled, rss_before_bytes=None, rss_peak_bytes=None))
+    spooled = replace(source.spooled, rss_before_bytes=None, rss_peak_bytes=None, shared=True)
+    return replace(source, spooled=spooled)
 
 
 def _well(name: str, source: SourceImage) -> SourceImage:

@@ -12,13 +12,14 @@ from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.discovery import DiscoveryFacts
 from golden_flows.model.files import FileFacts, LimitFacts
 from golden_flows.model.guest import Consoles, GuestReport, Link
-from golden_flows.model.image_facts import ConversionFacts, ExportFacts, ImportFacts, TokenDeath, TransferFacts
+from golden_flows.model.image_facts import ConversionFacts, ExportFacts, ImportFacts, TokenDeath
 from golden_flows.model.ipv6 import Ipv6Facts, Subnet6
 from golden_flows.model.metadata_seen import MetadataSeen
 from golden_flows.model.network_seen import NetworkSeen
 from golden_flows.model.nics import HotplugFacts
 from golden_flows.model.return_trip import ReturnTripFacts
 from golden_flows.model.second_instance import SecondInstanceFacts
+from golden_flows.model.transfer import TransferFacts
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from golden_flows.model.transfer import RangeProbe, Resume
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExportFacts:
@@ -33,6 +35,14 @@ class ExportFacts:
     """Last 512 bytes."""
     virtual_size_bytes: int | None
     properties: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""
+    """Why it did not come to its end; empty after a clean end."""
+    wire_bytes: int = 0
+    """Of answers' bodies; what came twice counts twice."""
+    range_probe: RangeProbe | None = None
+    """None for an image that is too small to ask for a part of."""
+    resume: Resume | None = None
+    """None where nothing was cut."""
     shim: ShimFacts | None = None
     """What turned the export into the RAW disk that travels; None when it travels as it came."""
 
@@ -70,19 +80,6 @@ class ShimFacts:
     tail: bytes = b""
     error: str = ""
     """What is wrong with the export, so that nothing could be made of it; the source's fault."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransferFacts:
-    """What the mover used. RSS is this process's, peak reset before the transfer."""
-
-    moved_bytes: int
-    seconds: float
-    chunk_bytes: int
-    workers: int
-    rss_before_bytes: int | None
-    """None where the system does not tell."""
-    rss_peak_bytes: int | None
 
 
 @dataclass(frozen=True, kw_only=True)

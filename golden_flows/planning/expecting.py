@@ -294,6 +294,7 @@ _attaches = _when("where the cloud attaches a port to a running server")
 
 RULES: Mapping[str, Rule] = {
     "EX-4": _when("where the export is labelled RAW, natively"),
+    "TX-4": _stored("qcow2", *vhd.NAMES, "vmdk"),
     "TX-6": _when("where the image is larger than a mover's memory that holds all of it"),
     "IM-2": _imports,
     "IM-5": _legacy_put,

@@ -18,8 +18,24 @@ from golden_flows.session import Plan, RunContext, Session
 @pytest.mark.parametrize("image", [None, "golden-pocket"])
 def test_a_worker_gets_the_whole_context(image: str | None, tmp_path: Path) -> None:
     plan = Plan((Pair("a", "b"),), ("EX-1", "BT-1"), "2026.11")
-    context = RunContext("run-1", tmp_path, tmp_path / "scratch", plan, image, ("a",), "ticket")
+    context = RunContext("run-1", tmp_path, tmp_path / "scratch", plan, image, ("a",), "ticket", keep_export=True)
     assert RunContext.loads(context.dumps()) == context
+
+
+@pytest.mark.parametrize(
+    ("cells", "keep_export", "straight"),
+    [([("a", "b")], False, True), ([("a", "b"), ("a", "c")], False, False), ([("a", "b"), ("c", "b")], True, False)],
+    ids=["alone", "shared", "kept"],
+)
+def test_an_export_goes_straight_on_where_nobody_needs_a_copy(
+    cells: list[tuple[str, str]], keep_export: bool, straight: bool, tmp_path: Path
+) -> None:
+    plan = Plan(tuple(Pair(*one) for one in cells), ("EX-1",), "2026.11")
+    names = ("a", "b", "c")
+    context = RunContext("run-1", tmp_path, tmp_path, plan, reference=names, keep_export=keep_export)
+    session = Session.open(context, load_guideline(), {})
+    assert session.goes_straight(Pair(*cells[0])) is straight
+    session.disconnect()
 
 
 def test_a_cloud_that_leaves_costs_no_other_cloud_s_entries(tmp_path: Path) -> None:

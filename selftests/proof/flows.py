@@ -50,9 +50,11 @@ class Flow:
         return "+".join((*(one.spec for one in self.faults), *self.variants, *self.options))
 
 
-NOT_AFTER_EXPORT = {"EX-1", "EX-2", "EX-3", "EX-4", "LC-2"}
+NOT_AFTER_EXPORT = {"EX-1", "EX-2", "EX-3", "EX-4", "TX-1", "LC-2"}
 NOT_AFTER_BOOT = NOT_AFTER_EXPORT | {
     "DC-1",
+    "TX-3",
+    "TX-4",
     "TX-5",
     "TX-6",
     "IM-2",
@@ -97,10 +99,14 @@ FLOWS = (
         ),
         blocked=AFTER_EXPORT | {"EX-3"},
     ),
+    # What of an image cannot be read never comes, however often it is asked for. Half an image has no hash to judge.
+    Flow((fault("private:cut_after=37", "TX-3 EX-2"),), blocked=AFTER_EXPORT | {"EX-3"}, is_nightly=True),
     Flow(
         (
+            fault("private:range=ignore", "TX-1"),
             fault("public-lite:put_forbidden", "IM-5"),
             fault("public-lite:flip_bit_conv", "CV-2"),
+            fault("public-lite:desparsify", "TX-4"),
             fault("public-lite:dhcp_wrong_gw", "N1-1"),
             # Whoever answers in the app's place has not her payload either.
             fault("public-lite:wrong_target", "AP-1", "AP-5"),
@@ -135,6 +141,8 @@ FLOWS = (
             fault("public-lite:renew_drop", "N1-7"),
             fault("public-lite:dhcp_options_lost", "N1-9"),
             fault("private:stale_static", "N1-5 N2-13"),
+            # A store that reads no parts, as those on rbd or swift: no defect.
+            fault("private:range=refuse", ""),
             fault("public-lite:token_ttl=5", ""),
         )
     ),
@@ -164,7 +172,11 @@ FLOWS = (
     Flow((fault("multinic-jumbo:opt121_missing", "N1-3 N2-10"),), dst="multinic-jumbo", is_nightly=True),
     # Nobody can look inside a guest that nobody can log in to.
     Flow(
-        (fault("public-lite:pw_ignored", "AU-5"), fault("public-lite:iid_changes", "UD-3 LC-1")),
+        (
+            fault("private:range=shifted", "TX-1 TX-3"),
+            fault("public-lite:pw_ignored", "AU-5"),
+            fault("public-lite:iid_changes", "UD-3 LC-1"),
+        ),
         blocked=frozenset(
             {"BT-5", "PV-2", "PV-5", "N1-4", "N2-3", "N2-5", "N2-6", "N2-8", "AU-9", "AU-10", "AP-2", "UD-8"}
         )
@@ -177,6 +189,7 @@ FLOWS = (
         (
             fault("public-lite:nic_order", ""),
             fault("private:token_ttl=5", ""),
+            fault("private:cut_once=37", ""),
             fault("public-lite:token_half", "TX-5"),
             fault("public-lite:404_as_500", "MD-2 MD-4"),
             fault("public-lite:latin1", "MD-5"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from golden_flows.model.facts import Facts
 from golden_flows.model.guest import Service
-from golden_flows.model.image_facts import TransferFacts
+from golden_flows.model.transfer import TransferFacts
 from selftests.golden_flows.checks.facts_builder import (
     MAC_HOME,
     MIB,

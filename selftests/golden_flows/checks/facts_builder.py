@@ -52,7 +52,6 @@ from golden_flows.model.image_facts import (
     ShimFacts,
     SizeProbe,
     TokenDeath,
-    TransferFacts,
 )
 from golden_flows.model.ipv6 import Ipv6Facts
 from golden_flows.model.metadata_seen import MetadataAnswer, MetadataChange, MetadataSeen
@@ -60,6 +59,7 @@ from golden_flows.model.network_seen import NetworkSeen, Ping, Renewal, Resolver
 from golden_flows.model.nics import NicSeen
 from golden_flows.model.nova_metadata import EC2_RULES, EC2_VERSIONS, OPENSTACK_RULES, OPENSTACK_VERSIONS, Rule
 from golden_flows.model.second_instance import LaterBoot, MachineIdentity, Neighbour, SecondInstanceFacts
+from golden_flows.model.transfer import DataMap, RangeProbe, Resume, TransferFacts
 from golden_flows.model.xen import HypervisorSeen
 from selftests.golden_flows.checks import nic_facts
 from selftests.golden_flows.checks.burst_facts import burst
@@ -137,7 +137,28 @@ def export() -> ExportFacts:
         head=b"\xeb\x63\x90".ljust(4096, b"\0"),
         tail=bytes(512),
         virtual_size_bytes=None,
+        wire_bytes=SIZE_BYTES + 64 * 1024,
+        range_probe=range_probe(),
+        resume=resume(),
     )
+
+
+def range_probe(**changes: Any) -> RangeProbe:
+    healthy = RangeProbe(
+        asked="bytes=1-65536",
+        status=206,
+        content_range=f"bytes 1-65536/{SIZE_BYTES}",
+        expected_content_range=f"bytes 1-65536/{SIZE_BYTES}",
+        received_bytes=64 * 1024,
+        is_right=True,
+        content_md5_is_whole=True,
+    )
+    return replace(healthy, **changes)
+
+
+def resume(**changes: Any) -> Resume:
+    healthy = Resume(cut_at_bytes=SIZE_BYTES * 37 // 100, by_us=True, cuts=1, continued_by="range", is_whole=True)
+    return replace(healthy, **changes)
 
 
 def imported() -> ImportFacts:
@@ -552,6 +573,9 @@ def healthy_facts() -> Facts:
         export=export(),
         transfer=TransferFacts(
             moved_bytes=SIZE_BYTES,
+            received_wire_bytes=SIZE_BYTES + 64 * 1024,
+            sent_wire_bytes=SIZE_BYTES,
+            data=DataMap(data_bytes=80 * MIB, blocks_bytes=100 * MIB),
             seconds=2.0,
             chunk_bytes=MIB,
             workers=2,

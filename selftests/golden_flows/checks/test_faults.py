@@ -53,7 +53,9 @@ from selftests.golden_flows.checks.facts_builder import (
     port,
     power,
     qcow2_head,
+    range_probe,
     report,
+    resume,
     second_instance,
     token_death,
     user_data,
@@ -304,6 +306,22 @@ SEEN: Mapping[str, Facts] = {
     "old_snapshot": replace(
         _without_app(), return_trip=with_machine(payloads={PAYLOAD_PATH: f"digest of {PAYLOAD_PATH}"})
     ),
+    "extra_tail": with_export(
+        downloaded_bytes=SIZE_BYTES + 512,
+        error="the image has grown while it was read",
+        range_probe=range_probe(content_range=f"bytes 1-65536/{SIZE_BYTES + 512}"),
+    ),
+    "range": with_export(range_probe=range_probe(is_right=False), resume=resume(is_whole=False)),
+    "cut_once": with_export(resume=resume(by_us=False, cuts=2)),
+    "cut_after": with_export(
+        downloaded_bytes=SIZE_BYTES // 3,
+        error="the download broke off",
+        resume=resume(by_us=False, cuts=6, continued_by="range", is_whole=False, error="the download broke off"),
+    ),
+    "upload_cut": with_import(
+        stage_status=None, import_status=None, statuses_seen=("queued",), final_status="queued", message="broke off"
+    ),
+    "desparsify": with_conversion(downloaded_bytes=SIZE_BYTES),
     "stage_lost": replace(
         with_import(statuses_seen=("queued", "uploading", "importing", "queued"), final_status="queued"),
         return_trip=lost(),

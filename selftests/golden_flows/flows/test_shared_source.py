@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from golden_flows.clouds.mover import Spooled
+from golden_flows.clouds.mover import Moved, Spooled
 from golden_flows.errors import CloudError
 from golden_flows.flows.account import AtHome
 from golden_flows.flows.home import SourceImage
@@ -24,7 +24,11 @@ def what_came_out(folder: Path) -> SourceImage:
     spooled = Spooled(replace(facts.export, head=bytes(range(256))), folder / "a.raw", 1.5, 10, 20)
     account = AtHome(owner_fingerprint="SHA256:abc", password="pass-word")
     boot = facts.source_boot or facts.boot
-    return SourceImage(spooled=spooled, boot=boot, profile=facts.src, payload_sha256="ab" * 32, account=account)
+    assert facts.transfer is not None
+    moved = Moved(spooled.facts, facts.transfer, facts.imported)
+    return SourceImage(
+        spooled=spooled, moved=moved, boot=boot, profile=facts.src, payload_sha256="ab" * 32, account=account
+    )
 
 
 def nobody_waits() -> None:

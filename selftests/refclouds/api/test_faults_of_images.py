@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 Wait = Callable[[str, Callable[[], Any]], Any]
@@ -86,6 +87,67 @@ def test_flip_bit_store_changes_what_is_stored_and_hashes_that(start_cloud: Any)
     content = download(cloud, image_id).content
     assert sum(content) == 1
     assert show(cloud, image_id)["os_hash_value"] == hashlib.sha512(content).hexdigest()
+
+
+def part(cloud: Any, image_id: str, asked: str) -> Any:
+    return cloud.call("GET", f"/image/v2/images/{image_id}/file", headers={"Range": asked})
+
+
+def test_a_part_is_that_part_and_its_md5_the_whole_images(private: Any) -> None:
+    content = bytes(range(256)) * 20
+    answer = part(private, upload(private, content), "bytes=1000-1999")
+    assert (answer.status_code, answer.headers["Content-Range"]) == (206, "bytes 1000-1999/5120")
+    assert answer.content == content[1000:2000]
+    assert answer.headers["Content-MD5"] == hashlib.md5(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "first"), [("ignore", 200, 0), ("refuse", 400, None), ("shifted", 206, 1000 - 512)]
+)
+def test_range_is_ignored_refused_or_taken_from_elsewhere(
+    start_cloud: Any, behaviour: str, status: int, first: int | None
+) -> None:
+    cloud = start_cloud(faults=[f"range={behaviour}"])
+    content = b"".join(number.to_bytes(4, "big") for number in range(1280))
+    answer = part(cloud, upload(cloud, content), "bytes=1000-1999")
+    assert answer.status_code == status
+    if first is not None:
+        assert answer.content == content[first : first + len(answer.content)]
+
+
+def test_extra_tail_brings_more_than_there_is(start_cloud: Any) -> None:
+    cloud = start_cloud(faults=["extra_tail=100"])
+    image_id = upload(cloud, b"x" * 5000)
+    assert len(download(cloud, image_id).content) == 5100
+    assert part(cloud, image_id, "bytes=0-9").headers["Content-Range"] == "bytes 0-9/5100"
+
+
+def test_cut_once_and_cut_after_break_off_in_the_middle(start_cloud: Any) -> None:
+    once, for_ever = start_cloud(faults=["cut_once=40"]), start_cloud(faults=["cut_after=40"])
+    for cloud, again in ((once, 5000), (for_ever, None)):
+        image_id = upload(cloud, b"x" * 5000)
+        with pytest.raises(requests.exceptions.ChunkedEncodingError, match="2000 bytes read, 3000 more expected"):
+            download(cloud, image_id)
+        if again is not None:
+            assert len(download(cloud, image_id).content) == again
+        else:
+            with pytest.raises(requests.exceptions.ChunkedEncodingError, match="0 bytes read"):
+                part(cloud, image_id, "bytes=3000-3999")
+
+
+def test_upload_cut_leaves_the_image_queued(start_cloud: Any) -> None:
+    cloud = start_cloud(faults=["upload_cut=50"])
+    image_id = create(cloud)
+    answer = cloud.call("PUT", f"/image/v2/images/{image_id}/stage", data=bytes(5000), headers=OCTETS)
+    assert (answer.status_code, show(cloud, image_id)["status"]) == (502, "queued")
+    assert not list(cloud.cloud.paths.staging.iterdir())
+
+
+def test_desparsify_stores_what_is_zero(start_cloud: Any, wait: Wait) -> None:
+    whole, sparse = start_cloud("public-lite", faults=["desparsify"]), start_cloud("public-lite")
+    sizes = [bring_in(cloud, wait, b"data" + bytes((16 << 20) - 4))["size"] for cloud in (whole, sparse)]
+    assert sizes[0] > 16 << 20
+    assert sizes[1] < 4 << 20
 
 
 def test_put_forbidden_refuses_the_upload_and_leaves_the_image_queued(start_cloud: Any) -> None:

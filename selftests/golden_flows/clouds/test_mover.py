@@ -1,0 +1,104 @@
+"""Images that go straight from one reference cloud to another, and what becomes of them when something goes wrong."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from golden_flows.clouds import mover
+from golden_flows.clouds.images import MOVING
+from golden_flows.clouds.mover import Moved
+from golden_flows.errors import CloudError
+from golden_flows.waiting import wait_for
+from selftests.golden_flows.clouds.conftest import Drive, Driven
+from selftests.golden_flows.clouds.test_download import CONTENT, plant, soon
+
+
+def move(source: Driven, destination: Driven, folder: Path) -> Moved:
+    image_id = plant(source, folder)
+    return mover.move(source.cloud, image_id, destination.cloud, name="anne", deadline=soon())
+
+
+def stored(destination: Driven) -> dict[str, tuple[str, int | None]]:
+    """Everything of Anne's there, once nothing happens to it any more: id → (status, size)."""
+
+    def look() -> dict[str, tuple[str, int | None]]:
+        shown = destination.reference.call("GET", "/image/v2/images").json()["images"]
+        return {one["id"]: (one["status"], one["size"]) for one in shown if one["name"].endswith("anne")}
+
+    def is_settled(seen: dict[str, tuple[str, int | None]]) -> bool:
+        return not any(status in MOVING for status, _ in seen.values())
+
+    return wait_for("the destination to notice what was cut", look, until=is_settled, deadline=soon())
+
+
+def test_an_image_goes_straight_on_and_is_hashed_on_its_way(drive: Drive, tmp_path: Path) -> None:
+    source, destination = drive("rawstore"), drive("rawstore")
+    moved = move(source, destination, tmp_path)
+    assert moved.imported
+    assert moved.imported.final_status == "active"
+    assert moved.imported.sent_sha512 == moved.imported.stored_hash_value == hashlib.sha512(CONTENT).hexdigest()
+    assert moved.export.computed_hash == moved.export.os_hash_value
+    transfer = moved.transfer
+    assert (transfer.moved_bytes, transfer.sent_wire_bytes, transfer.spooled) == (len(CONTENT), len(CONTENT), False)
+    assert transfer.data
+    assert 7 << 20 <= transfer.data.data_bytes < 8 << 20, "4 MiB of it are zero"
+    assert transfer.received_wire_bytes
+    assert list(tmp_path.rglob("*.raw")) == [tmp_path / "planted.raw", *tmp_path.glob("*/golden.raw")]
+
+
+def test_one_image_is_made_though_its_parts_had_to_be_sent_twice(drive: Drive, tmp_path: Path) -> None:
+    source, destination = drive("rawstore", "range=shifted"), drive("rawstore")
+    moved = move(source, destination, tmp_path)
+    assert list(stored(destination).values()) == [("active", len(CONTENT))]
+    assert moved.imported
+    assert moved.imported.sent_sha512 == moved.imported.stored_hash_value == hashlib.sha512(CONTENT).hexdigest()
+    assert moved.export.resume
+    assert moved.export.resume.is_whole is False
+    assert moved.transfer.sent_wire_bytes > len(CONTENT) * 1.5
+
+
+@pytest.mark.parametrize("fault", ["flip_bit_at=9000000", "truncate_tail=512", "extra_tail=512"])
+def test_what_is_not_what_the_source_shows_never_becomes_an_image(drive: Drive, tmp_path: Path, fault: str) -> None:
+    source, destination = drive("rawstore", fault), drive("rawstore")
+    moved = move(source, destination, tmp_path)
+    assert moved.imported is None
+    assert {status for status, _ in stored(destination).values()} == {"queued"}
+    assert moved.export.downloaded_bytes != len(CONTENT) or moved.export.computed_hash != moved.export.os_hash_value
+
+
+@pytest.mark.parametrize("fault", ["upload_cut=0", "upload_cut=50", "upload_cut=99"])
+def test_a_destination_that_closes_half_way_keeps_nothing_and_the_export_is_judged_all_the_same(
+    drive: Drive, tmp_path: Path, fault: str
+) -> None:
+    source, destination = drive("rawstore"), drive("rawstore", fault)
+    moved = move(source, destination, tmp_path)
+    assert moved.imported
+    assert moved.imported.final_status != "active"
+    assert moved.imported.message
+    assert "active" not in {status for status, _ in stored(destination).values()}
+    assert moved.export.computed_hash == moved.export.os_hash_value
+
+
+def test_the_legacy_way_leaves_no_empty_image_behind(drive: Drive, tmp_path: Path) -> None:
+    source, destination = drive("rawstore"), drive("rawstore", "import_closed", "upload_cut=50")
+    moved = move(source, destination, tmp_path)
+    assert moved.imported
+    assert moved.imported.method_used is None
+    assert moved.imported.final_status in ("queued", "deleted")
+    assert "active" not in {status for status, _ in stored(destination).values()}
+
+
+def test_a_source_that_goes_away_is_the_sources_trouble(drive: Drive, tmp_path: Path) -> None:
+    source, destination = drive("rawstore"), drive("rawstore")
+    image_id = plant(source, tmp_path)
+
+    def stop(done: int, total: int | None) -> None:
+        source.reference.stop()
+        raise CloudError("cloud 'rawstore' is gone")
+
+    with pytest.raises(CloudError, match=r"is gone|connection refused"):
+        mover.move(source.cloud, image_id, destination.cloud, name="anne", deadline=soon(), progress=stop)
+    assert {status for status, _ in stored(destination).values()} == {"queued"}
