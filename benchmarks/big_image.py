@@ -7,17 +7,15 @@ own, so that its peak is the suite's.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from benchmarks import reference_cloud
 from benchmarks.resident import Watch, peak_mib
 from golden_flows.clouds import mover
 from golden_flows.clouds.cloud import Cloud, connect
@@ -44,30 +42,18 @@ class BigImage:
 def measure(folder: Path) -> BigImage:
     """Start both clouds, move the image, stop them. Raises ``CalledProcessError`` when the move fails."""
     folder.mkdir(parents=True)
-    with _cloud("private", folder) as private, _cloud("public-lite", folder) as public:
+    with (
+        reference_cloud.up("private", folder / "private") as private,
+        reference_cloud.up("public-lite", folder / "public-lite") as public,
+    ):
         argv = [sys.executable, "-m", "benchmarks.big_image", str(folder)]
-        argv += [private["clouds_yaml"], public["clouds_yaml"]]
+        argv += [str(private.clouds_yaml), str(public.clouds_yaml)]
         began_s = time.monotonic()
         with Watch(os.getpid()) as watch:
             told = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout)
         seconds = time.monotonic() - began_s
     clouds = {name: peak for name, peak in watch.peaks_mib.items() if name.startswith("cloud")}
     return BigImage({"suite": told["peak_mib"], **dict(sorted(clouds.items()))}, round(seconds, 1))
-
-
-@contextlib.contextmanager
-def _cloud(name: str, folder: Path) -> Iterator[dict[str, Any]]:
-    argv = [sys.executable, "-m", "refclouds", "up", name, "--state-dir", str(folder / name), "--until-eof"]
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    try:
-        line = process.stdout.readline() if process.stdout else b""
-        if not line:
-            raise RuntimeError(f"reference cloud {name!r} did not start; `python -m refclouds up {name}` says why")
-        yield json.loads(line)
-    finally:
-        if process.stdin:
-            process.stdin.close()  # end of file asks it to stop
-        process.wait(60)
 
 
 def main(arguments: list[str]) -> int:
