@@ -38,6 +38,7 @@ def _entry(offer: Offer, up: Standing | None) -> dict[str, Any]:
         "guests_max": offer.guests_max,
         "guests_mib_max": offer.guests_mib_max,
         "boots_at_once": offer.boots_at_once,
+        "starts_from_template": offer.starts_from_template,
         "quota": dict(offer.quota),
     }
 
@@ -62,6 +63,9 @@ def _block(one: Mapping[str, Any], columns: int) -> str:
     rows = {
         "runs on": f"{one['hypervisor']} ({one['machine']}), about {one['memory_mib']} MiB of memory",
         "carries": _capacity(one),
+        "starts": "guests boot; many of an image: all but the first from a template"
+        if one["starts_from_template"]
+        else "guests boot",
         "images": f"kept as {one['image_format']}",
         "networks": ", ".join(one["networks"]),
         "floating IPs": one["floating_ips"] or "none",

@@ -50,6 +50,8 @@ class Offer:
     """Memory of all guests together."""
     boots_at_once: int = 0
     """How many guests boot at the same time; 0: as many as this machine has processors."""
+    starts_from_template: bool = False
+    """Whether of many guests of one image only the first boots."""
     quota: Mapping[str, int] = field(default_factory=dict)
     """What a project may have: instances, cores, ram_mib; -1 is no limit."""
     smaller: str = ""
@@ -97,6 +99,7 @@ def _offer(listed: Mapping[str, Any]) -> Offer:
         guests_max=int(listed["guests_max"]),
         guests_mib_max=int(listed["guests_mib_max"]),
         boots_at_once=int(listed["boots_at_once"]),
+        starts_from_template=bool(listed["starts_from_template"]),
         quota=listed["quota"],
         smaller=listed["smaller"],
         not_in_all=listed["not_in_all"],

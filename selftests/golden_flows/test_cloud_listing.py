@@ -22,6 +22,7 @@ def test_every_cloud_says_what_it_is_in_eighty_columns(tmp_path: Path, monkeypat
     assert entries["public-lite"]["guests_max"] >= 36
     told = cloud_listing.told(entries.values(), 80)
     assert "40 guests, 10240 MiB together" in told
+    assert " ".join(told.split()).count("from a template") == 1
     assert all(len(line) <= 80 for line in told.splitlines())
     for name, one in entries.items():
         block = told.split(f"{name}: ", 1)[1].split("\n\n", 1)[0]

@@ -54,6 +54,7 @@ class RecordingHypervisor:
         self.on_exit: Callable[[str, int], None] | None = None
         self.on_lost: Callable[[str, str], None] | None = None
         self.started: list[GuestSpec] = []
+        self.starts: dict[str, dict[str, object]] = {}
         self.running: set[str] = set()
         self.log: list[str] = []
         self.images: list[Path] = []
@@ -115,6 +116,9 @@ class RecordingHypervisor:
         await self.gate.wait()
         exact = ["-o", "force_size=on"] if out_format == "vpc" else []
         subprocess.run(["qemu-img", "convert", "-f", disk_format, "-O", out_format, *exact, disk, out], check=True)
+
+    def drop_template(self, template: str) -> None:
+        self.log.append(f"drop {template}")
 
     async def destroy(self, guest_id: str) -> None:
         self.running.discard(guest_id)

@@ -10,7 +10,7 @@ import pytest
 from refclouds.compute import scheduler
 from refclouds.profile import GuestProfile, NetworkProfile, Profile, QuotaProfile
 
-from selftests.refclouds.api.test_compute import boot, create, request_for, rest, show
+from selftests.refclouds.api.test_compute import act, boot, create, request_for, rest, show
 
 Wait = Callable[[str, Callable[[], Any]], Any]
 NO_VALID_HOST = "No valid host was found. There are not enough hosts available."
@@ -262,3 +262,52 @@ def test_a_request_that_names_nothing_makes_one(private: Any, wait: Wait) -> Non
     answer = private.call("POST", "/compute/v2.1/servers", json={"server": asked})
     assert rest(private, wait, answer.json()["server"]["id"])["name"] == "web"
     assert len(listed(private)) == 1
+
+
+# -- templates -------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_server_of_an_image_boots_and_the_others_may_start_from_a_template(
+    start_cloud: Any, wait: Wait
+) -> None:
+    cloud = start_cloud(change=with_guest(boots_at_once=1, starts_from_template=True))
+    assert create(cloud, min_count=6).status_code == 202
+    wait("all to run", lambda: len(listed(cloud, "?status=ACTIVE")) == 6)
+    first, *others = [spec.template for spec in cloud.hypervisor.started]
+    assert first == ""
+    assert len(set(others)) == 1
+    assert others[0].startswith(show(cloud, cloud.hypervisor.started[0].id)["image"]["id"])
+    # What has been used is no copy of anything: it boots.
+    server_id = cloud.hypervisor.started[3].id
+    assert act(cloud, server_id, {"os-stop": None}).status_code == 202
+    rest(cloud, wait, server_id)
+    assert act(cloud, server_id, {"os-start": None}).status_code == 202
+    rest(cloud, wait, server_id)
+    assert (cloud.hypervisor.started[-1].id, cloud.hypervisor.started[-1].template) == (server_id, "")
+    for spec in cloud.hypervisor.started[:6]:
+        assert not any(line.startswith("drop") for line in cloud.hypervisor.log)
+        cloud.call("DELETE", f"/compute/v2.1/servers/{spec.id}")
+        wait("it to go", lambda: not {server["id"] for server in listed(cloud)} & {spec.id})  # noqa: B023
+    assert [line for line in cloud.hypervisor.log if line.startswith("drop")] == [f"drop {others[0]}"]
+
+
+def test_a_template_is_not_made_for_a_single_server_more(start_cloud: Any, wait: Wait) -> None:
+    cloud = start_cloud(change=with_guest(starts_from_template=True))
+    for _ in range(3):
+        boot(cloud, wait)
+    assert [spec.template for spec in cloud.hypervisor.started] == [""] * 3
+
+
+def test_another_flavor_is_another_template(start_cloud: Any, wait: Wait) -> None:
+    cloud = start_cloud(change=with_guest(boots_at_once=1, starts_from_template=True, memory_mib_max=8192))
+    for flavor in ("1", "2"):
+        assert create(cloud, min_count=5, flavorRef=flavor).status_code == 202
+        wait("all to run", lambda: not listed(cloud, "?status=BUILD"))
+    words = {spec.template for spec in cloud.hypervisor.started if spec.template}
+    assert len(words) == 2
+
+
+def test_without_the_setting_every_guest_boots(private: Any, wait: Wait) -> None:
+    assert create(private, min_count=6).status_code == 202
+    wait("all to run", lambda: len(listed(private, "?status=ACTIVE")) == 6)
+    assert {spec.template for spec in private.hypervisor.started} == {""}
