@@ -19,8 +19,9 @@ CLEANUP_TIMEOUT_S = 120.0
 SHELL_TIMEOUT_S = 40.0
 LIMITS_TIMEOUT_S = 120.0
 """For a handful of servers that are deleted as soon as they are accepted."""
-STALLED_S = 15.0
-"""For a body on its way: an emulated guest may pause, a path that swallows large packets goes on for ever."""
+STALLED_S = 30.0
+"""For a body on its way: an emulated guest may pause, on a busy machine for more than 15 s; a path that swallows large
+packets goes on for ever."""
 BODY_TIMEOUT_S = 120.0
 """For all of a large body: a guest of an emulated Xen takes some 300 KiB a second where the machine is busy."""
 APP_TIMEOUT_S = 20.0
