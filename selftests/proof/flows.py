@@ -71,6 +71,10 @@ SECOND = {"AU-4", "N1-5", "UD-4", "UD-5", "UD-7"}
 EVERY_CHECK = frozenset(one.id for one in load_guideline().asked(()).requirements)
 AFTER_EXPORT = EVERY_CHECK - NOT_AFTER_EXPORT
 AFTER_BOOT = EVERY_CHECK - NOT_AFTER_BOOT - {"BT-1", "BT-2"}
+JUDGED_UNTOLD = {"AP-3", "BT-3", "BT-4", "BT-8", "N1-1", "N1-3", "N1-8", "N1-9", "PV-1", "PV-3", "PV-4"} | {
+    *("MD-8", "MD-9", "MD-11", "MD-13", "AU-2", "AU-3", "AU-5", "AU-6", "AU-7", "AU-8", "AU-9"),
+}
+"""What is judged, or has nothing to judge, of a guest on one network that came up and was told nothing."""
 
 FROM_INSIDE = frozenset({"MD-4", "MD-5", "MD-6", "MD-7", "MD-12", "MD-14", "N1-2", "N1-6", "N1-7", "N2-9", "N2-13"})
 """What only somebody who is logged in can ask."""
@@ -253,6 +257,13 @@ FLOWS = (
             fault("ipv6-only:md_listing_html", "MD-1"),
         ),
         dst="ipv6-only",
+        is_nightly=True,
+    ),
+    # Nobody answers where metadata is all that a guest is told by: it runs, and knows neither key nor user data.
+    Flow(
+        (fault("rawstore:md_off", "MD-2 MD-10 MD-16", "AU-1"),),
+        blocked=AFTER_BOOT - JUDGED_UNTOLD,
+        dst="rawstore",
         is_nightly=True,
     ),
     # The EC2 tree alone: an instance is known by its EC2 id.
