@@ -53,6 +53,16 @@ def test_a_cloud_that_takes_minutes_is_left_out_of_all_by_name_and_comes_when_it
     assert Pair("private", "private") in named.cells
 
 
+def test_a_return_trip_needs_room_for_what_comes_home() -> None:
+    private = reference_clouds.known_profiles()["private"]
+    enough_mib = private.memory_with(3)
+    assert choose(["private"], ["private"], None, enough_mib).cells == (Pair("private", "private"),)
+    needed_mib = private.memory_with(4)
+    assert needed_mib > enough_mib
+    with pytest.raises(InteropError, match=rf"{needed_mib} MiB are needed \(private {needed_mib}\)"):
+        choose(["private"], ["private"], None, enough_mib, return_trip=True)
+
+
 def test_all_leaves_out_what_the_machine_has_no_memory_for_and_says_both_figures() -> None:
     needed_mib = reference_clouds.known_profiles()["public"].memory_mib
     choice = choose([ALL], ["private"], None, needed_mib - 1)
