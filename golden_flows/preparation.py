@@ -23,7 +23,7 @@ from golden_flows.lending_desk import LendingDesk
 from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Guideline
 from golden_flows.own_image import OwnImage
-from golden_flows.reference_clouds import ReferenceCloud
+from golden_flows.reference_clouds import ReferenceCloud, Told
 from golden_flows.session import Plan, RunContext, Session
 from golden_flows.sharding import Shard
 from golden_flows.workspace import Workspace
@@ -56,6 +56,8 @@ class Asked:
     """How many instances of the imported image are to be at work at once in the end of every cell; 0: no burst."""
     faults: Sequence[str] = ()
     """``CLOUD:FAULT[=VALUE]``."""
+    variants: Sequence[str] = ()
+    """``CLOUD:VARIANT[=VALUE]``."""
     results_root: Path = Path("interop-results")
     guideline: str = "2026.11"
     install: bool = False
@@ -76,8 +78,8 @@ class PreparedRun:
     workspace: Workspace
     session: Session
     lender: Lender
-    faults: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """By reference cloud."""
+    told: Mapping[str, Told] = field(default_factory=dict)
+    """What reference clouds are told to be, by name."""
     desk: LendingDesk | None = None
     troubles: list[str] = field(default_factory=list)
     """What was still on reference clouds when they stopped."""
@@ -157,11 +159,11 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
     choice = whole.shared(asked.shard) if asked.shard else whole
     for note in choice.notes:
         say(note)
-    faults = _faults_by_cloud(asked.faults, choice.reference)
+    told = _told_by_cloud(asked, choice.reference)
     require_part(asked.owned, choice.cells)
     glance = named_image(asked)
     for name in choice.reference:
-        reference_clouds.check(name, faults.get(name, ()), asked.install, glance)
+        reference_clouds.check(name, told[name], asked.install, glance)
     workspace = Workspace.create(asked.results_root)
     begun: list[PreparedRun] = []
     try:
@@ -188,7 +190,7 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
         )
         session = Session.open(context, guideline, checks)
         run = PreparedRun(
-            context, workspace, session, lender_of(session, choice, faults, asked.install, glance, say, begun), faults
+            context, workspace, session, lender_of(session, choice, told, asked.install, glance, say, begun), told
         )
         begun.append(run)
         session.lender = run.lender
@@ -219,7 +221,7 @@ def _own_image(asked: Asked, scratch: Path, say: Say) -> OwnImage | None:
 def lender_of(
     session: Session,
     choice: Choice,
-    faults: Mapping[str, Sequence[str]],
+    told: Mapping[str, Told],
     install: bool,
     image: str | None,
     say: Say,
@@ -236,7 +238,7 @@ def lender_of(
         return reference_clouds.start(
             name,
             state=scratch / name,
-            faults=faults.get(name, ()),
+            told=told[name],
             install=install,
             image=image,
             say=say,
@@ -286,18 +288,26 @@ def _greet(session: Session, say: Say) -> None:
             say(line)
 
 
-def _faults_by_cloud(faults: Sequence[str], started: Sequence[str]) -> dict[str, list[str]]:
+def _told_by_cloud(asked: Asked, started: Sequence[str]) -> dict[str, Told]:
+    faults, variants = (
+        _by_cloud(texts, kind, example, started)
+        for texts, kind, example in ((asked.faults, "fault", "nd_empty"), (asked.variants, "variant", "slow"))
+    )
+    return {name: Told(tuple(faults.get(name, ())), tuple(variants.get(name, ()))) for name in started}
+
+
+def _by_cloud(texts: Sequence[str], kind: str, example: str, started: Sequence[str]) -> dict[str, list[str]]:
     by_cloud: dict[str, list[str]] = {}
-    for text in faults:
-        cloud, colon, fault = text.partition(":")
-        if not colon or not fault:
-            raise UsageError(f"--fault {text!r} is not CLOUD:FAULT", "for example --fault public:nd_empty")
+    for text in texts:
+        cloud, colon, said = text.partition(":")
+        if not colon or not said:
+            raise UsageError(f"--{kind} {text!r} is not CLOUD:{kind.upper()}", f"for example --{kind} public:{example}")
         if cloud not in started:
             raise UsageError(
-                f"--fault {text!r}: {cloud!r} is no reference cloud that this run starts",
-                f"faults are for the reference clouds of the run: {', '.join(started) or 'none'}",
+                f"--{kind} {text!r}: {cloud!r} is no reference cloud that this run starts",
+                f"{kind}s are for the reference clouds of the run: {', '.join(started) or 'none'}",
             )
-        by_cloud.setdefault(cloud, []).append(fault)
+        by_cloud.setdefault(cloud, []).append(said)
     return by_cloud
 
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from golden_flows.errors import CloudError, UsageError, shorten
 from golden_flows.interrupts import uninterrupted
@@ -115,11 +115,29 @@ def _network(listed: Mapping[str, Any]) -> NetworkFound:
     return NetworkFound(name=listed["name"], mtu=listed["mtu"], subnets=subnets)
 
 
-def check(name: str, faults: Sequence[str], install: bool, image: str | None = None) -> None:
+@dataclass(frozen=True)
+class Told:
+    """What one reference cloud is told to be."""
+
+    faults: tuple[str, ...] = ()
+    """Its arguments of ``--fault``."""
+    variants: tuple[str, ...] = ()
+    """Its arguments of ``--variant``: benign."""
+
+    def arguments(self) -> list[str]:
+        return [
+            *(word for one in self.faults for word in ("--fault", one)),
+            *(word for one in self.variants for word in ("--variant", one)),
+        ]
+
+
+NOTHING: Final = Told()
+
+
+def check(name: str, told: Told, install: bool, image: str | None = None) -> None:
     """Ask whether this cloud could be started like this. Raises ``UsageError`` when it must be asked for otherwise."""
     arguments = ["check", name, *(["--install"] if install else []), *(["--image", image] if image else [])]
-    for fault in faults:
-        arguments += ["--fault", fault]
+    arguments += told.arguments()
     asked = subprocess.run(program(*arguments), capture_output=True, text=True, timeout=60, check=False)
     if asked.returncode:
         raise start_error(name, asked.returncode, asked.stderr.splitlines())
@@ -168,7 +186,7 @@ def start(
     name: str,
     *,
     state: Path,
-    faults: Sequence[str] = (),
+    told: Told = NOTHING,
     install: bool = False,
     image: str | None = None,
     say: Callable[[str], None],
@@ -176,12 +194,12 @@ def start(
 ) -> ReferenceCloud:
     """Start this cloud and wait until it is ready.
 
-    ``faults`` are its arguments of ``--fault``; ``install`` lets it install missing programs by sudo; ``image`` is what
+    ``install`` lets it install missing programs by sudo; ``image`` is what
     Anne starts from, which some build only when it is asked for; ``say`` gets its progress lines; ``spawned`` gets the
     cloud as soon as it is a process, for whoever may have to end the wait.
     Raises ``UsageError`` (missing program, unknown fault) or ``CloudError`` when it cannot start; then it is gone.
     """
-    cloud = _spawn(name, state, faults, install, image)
+    cloud = _spawn(name, state, told, install, image)
     try:
         spawned(cloud)
         _wait_until_ready(cloud, say)
@@ -191,11 +209,10 @@ def start(
     return cloud
 
 
-def _spawn(name: str, state: Path, faults: Sequence[str], install: bool, image: str | None) -> ReferenceCloud:
+def _spawn(name: str, state: Path, told: Told, install: bool, image: str | None) -> ReferenceCloud:
     arguments = ["up", name, "--state-dir", str(state), "--until-eof", *(["--install"] if install else [])]
     arguments += ["--image", image] if image else []
-    for fault in faults:
-        arguments += ["--fault", fault]
+    arguments += told.arguments()
     process = subprocess.Popen(
         program(*arguments),
         stdin=subprocess.PIPE,

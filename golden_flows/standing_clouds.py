@@ -53,7 +53,7 @@ def standing() -> tuple[Standing, ...]:
     return tuple(found)
 
 
-def up(name: str, faults: Sequence[str], say: Callable[[str], None]) -> Standing:
+def up(name: str, faults: Sequence[str], variants: Sequence[str], say: Callable[[str], None]) -> Standing:
     """Start a cloud that outlives this command. Raises ``UsageError`` when it is up already."""
     if any(one.name == name for one in standing()):
         raise UsageError(f"reference cloud {name!r} is up already", f"`golden-flows clouds down {name}` first")
@@ -62,6 +62,8 @@ def up(name: str, faults: Sequence[str], say: Callable[[str], None]) -> Standing
     arguments = ["up", name, "--state-dir", str(folder / "state")]
     for fault in faults:
         arguments += ["--fault", fault]
+    for variant in variants:
+        arguments += ["--variant", variant]
     log = folder / "log.txt"
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(

@@ -86,10 +86,11 @@ def clouds_list(as_json: bool) -> None:
 @clouds.command("up")
 @click.argument("names", nargs=-1, required=True)
 @click.option("--fault", "faults", multiple=True, metavar="FAULT[=VALUE]", help="a defect that they are to have")
-def clouds_up(names: Sequence[str], faults: Sequence[str]) -> None:
+@click.option("--variant", "variants", multiple=True, metavar="VARIANT[=VALUE]", help="what they are to be like")
+def clouds_up(names: Sequence[str], faults: Sequence[str], variants: Sequence[str]) -> None:
     """Start reference clouds and leave them up."""
     for name in names:
-        started = standing_clouds.up(name, faults, click.echo)
+        started = standing_clouds.up(name, faults, variants, click.echo)
         click.echo(f"{name} is up: {started.api_url} ({started.evidence})")
     click.echo(f"export OS_CLIENT_CONFIG_FILE={standing_clouds.clouds_yaml()}")
 
@@ -201,6 +202,12 @@ def _columns() -> int:
 def faults() -> None:
     """List the named defects that reference clouds can be told to have (--fault CLOUD:FAULT)."""
     subprocess.run(reference_clouds.program("faults"), check=False)
+
+
+@cli.command()
+def variants() -> None:
+    """List the benign variants that reference clouds can be told to be (--variant CLOUD:VARIANT)."""
+    subprocess.run(reference_clouds.program("variants"), check=False)
 
 
 def main() -> None:

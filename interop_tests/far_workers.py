@@ -29,6 +29,7 @@ from golden_flows.guideline import load_checks, load_guideline
 from golden_flows.journal import Journal
 from golden_flows.lending import Lender
 from golden_flows.preparation import lender_of
+from golden_flows.reference_clouds import Told
 from golden_flows.session import RunContext, Session
 from golden_flows.workspace import Workspace
 
@@ -68,7 +69,7 @@ def joined(arguments: Sequence[str]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def told_to(node: Any, hosts: Mapping[str, int], faults: Mapping[str, Sequence[str]], *, install: bool) -> Parcel:
+def told_to(node: Any, hosts: Mapping[str, int], told: Mapping[str, Told], *, install: bool) -> Parcel:
     """What a far worker must know beside the run's context; empty for a worker of this machine."""
     spec = node.gateway.spec
     if spec.popen:
@@ -76,7 +77,7 @@ def told_to(node: Any, hosts: Mapping[str, int], faults: Mapping[str, Sequence[s
     place = str(spec.ssh or spec.socket or spec.vagrant_ssh)
     return {
         "neighbours": hosts.get(place, 1),
-        "faults": {cloud: list(names) for cloud, names in faults.items()},
+        "clouds": {cloud: [list(one.faults), list(one.variants)] for cloud, one in told.items()},
         "install": install,
         "suite_version": metadata.version("golden-flows"),
     }
@@ -113,7 +114,8 @@ class FarWorker:
         )
         budget_mib = room.budget_mib(told["neighbours"]) // told["neighbours"]
         choice = Choice(mine.plan.cells, mine.reference, reference_clouds.known_profiles(), budget_mib)
-        lender = lender_of(session, choice, told["faults"], told["install"], mine.image, lambda text: None)
+        clouds = {cloud: Told(tuple(faults), tuple(variants)) for cloud, (faults, variants) in told["clouds"].items()}
+        lender = lender_of(session, choice, clouds, told["install"], mine.image, lambda text: None)
         session.lender = lender
         return cls(session, workspace, lender, sent_bytes)
 

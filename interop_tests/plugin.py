@@ -83,6 +83,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="tell a reference cloud of this run to have a named defect (repeatable); see 'golden-flows faults'",
     )
     group.addoption(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="CLOUD:VARIANT[=VALUE]",
+        help="tell a reference cloud of this run to be like that, which is benign (repeatable); see 'golden-flows "
+        "variants'",
+    )
+    group.addoption(
         "--i-own-this-cloud",
         action="append",
         default=[],

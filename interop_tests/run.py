@@ -123,6 +123,7 @@ class InteropRun:
             burst=read_count(option("--burst")),
             keep_export=option("--keep-export"),
             faults=tuple(option("--fault")),
+            variants=tuple(option("--variant")),
             results_root=Path(option("--results")),
             guideline=option("--guideline"),
             install=option("--install"),
@@ -141,7 +142,7 @@ class InteropRun:
         if self._run:
             node.workerinput[WORKER_KEY] = self._run.context.dumps()
             node.workerinput[FAR_KEY] = told_to(
-                node, self._hosts, self._run.faults, install=self._config.getoption("--install")
+                node, self._hosts, self._run.told, install=self._config.getoption("--install")
             )
 
     @pytest.hookimpl(optionalhook=True)

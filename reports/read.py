@@ -121,7 +121,8 @@ class _Reading:
         # Said twice, the weaker description counts: a fault or an emulator is never forgotten.
         level = max(old.evidence_level, new.evidence_level, key=list(EvidenceLevel).index)
         faults = tuple(dict.fromkeys((*old.active_faults, *new.active_faults)))
-        self.profiles[name] = replace(new, evidence_level=level, active_faults=faults)
+        variants = tuple(dict.fromkeys((*old.active_variants, *new.active_variants)))
+        self.profiles[name] = replace(new, evidence_level=level, active_faults=faults, active_variants=variants)
 
     def stage_started(self, event: Event) -> None:
         self.cell(event).began.setdefault(Stage(event["stage"]), _moment(event["at"]))

@@ -243,3 +243,9 @@ def active_faults(cell: Cell) -> tuple[str, ...]:
     """Faults that the clouds of this pair were told to have, as ``public: nd_empty``."""
     profiles = (one for one in (cell.src, cell.dst) if one is not None)
     return tuple(dict.fromkeys(f"{one.cloud}: {fault}" for one in profiles for fault in one.active_faults))
+
+
+def active_variants(cell: Cell) -> tuple[str, ...]:
+    """Benign variants that they were told to be, as ``public: slow``."""
+    profiles = (one for one in (cell.src, cell.dst) if one is not None)
+    return tuple(dict.fromkeys(f"{one.cloud}: {variant}" for one in profiles for variant in one.active_variants))

@@ -100,6 +100,8 @@ class Profile:
     """A reference cloud's own evidence listing (leases, DHCP capture)."""
     active_faults: tuple[str, ...] = ()
     """Faults that this reference cloud has been told to have; always shown in the report."""
+    active_variants: tuple[str, ...] = ()
+    """Benign variants that it has been told to be; shown as well."""
 
     @property
     def carries_user_data(self) -> bool:

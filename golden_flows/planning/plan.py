@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,9 @@ from golden_flows.planning import outlook
 from golden_flows.planning.expecting import Ahead, Expected, Prospect, expect
 from golden_flows.planning.outlook import Outlook
 from golden_flows.preparation import Asked, guideline_of, named_image, require_part
+from golden_flows.reference_clouds import NOTHING, Told
 
-CheckReference = Callable[[str, Sequence[str], bool, str | None], None]
+CheckReference = Callable[[str, Told, bool, str | None], None]
 """(name, faults, whether missing programs may be installed, image): raises ``UsageError``."""
 
 
@@ -86,7 +87,7 @@ def draw_up(asked: Asked, *, check: CheckReference = reference_clouds.check) -> 
     require_part(asked.owned, choice.cells)
     glance = named_image(asked)
     for name in choice.reference:
-        check(name, (), False, glance)
+        check(name, NOTHING, False, glance)
     file, file_bytes = _file(asked)
     clouds = _outlooks(choice, glance, bool(file), file_bytes, asked)
     cells = []

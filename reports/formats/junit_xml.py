@@ -14,7 +14,16 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import Outcome
 from reports.atomic import put_bytes
-from reports.rows import CheckRow, active_faults, check_rows, evidence_details, evidence_words, headline, judge
+from reports.rows import (
+    CheckRow,
+    active_faults,
+    active_variants,
+    check_rows,
+    evidence_details,
+    evidence_words,
+    headline,
+    judge,
+)
 
 NAME = "junit.xml"
 
@@ -57,6 +66,7 @@ def _properties(run: Run, cell: Cell) -> dict[str, str]:
         "evidence_level": evidence_words(cell),
         "evidence_detail": "; ".join(evidence_details(cell)),
         "active_faults": ", ".join(active_faults(cell)) or "none",
+        "active_variants": ", ".join(active_variants(cell)) or "none",
         "guideline": run.guideline.version,
         "suite_version": run.suite_version,
         "plan_sha256": run.plan_sha256,

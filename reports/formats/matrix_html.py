@@ -29,6 +29,7 @@ from reports.rows import (
     PointRows,
     StageRows,
     active_faults,
+    active_variants,
     check_rows,
     counts,
     evidence_details,
@@ -49,6 +50,7 @@ class Column:
     evidence: str
     details: tuple[str, ...]
     faults: tuple[str, ...]
+    variants: tuple[str, ...]
     points: tuple[PointRows, ...]
     counts: dict[Outcome, int]
     """Of the required checks."""
@@ -83,6 +85,7 @@ def page(run: Run, kept: dict[str, Kept]) -> str:
         run=run,
         columns=columns,
         faults=list(dict.fromkeys(fault for one in columns for fault in one.faults)),
+        variants=list(dict.fromkeys(variant for one in columns for variant in one.variants)),
         longest_s=max((one.seconds for one in columns), default=0.0) or 1.0,
         grid=overview,
         squares=list(overview.squares.values()) if overview else [],
@@ -111,6 +114,7 @@ def _column(run: Run, cell: Cell) -> Column:
         evidence=evidence_words(cell),
         details=evidence_details(cell),
         faults=active_faults(cell),
+        variants=active_variants(cell),
         points=rows,
         counts=counts(run.outcomes(cell)),
         advisory_fails=sum(row.requirement.level is not Level.REQUIRED for row in fails),

@@ -22,6 +22,7 @@ from reports.rows import (
     CheckRow,
     StageRows,
     active_faults,
+    active_variants,
     check_rows,
     evidence_details,
     evidence_heads,
@@ -117,6 +118,9 @@ def _verdict(run: Run, cell: Cell) -> Iterator[str]:
     if faults := active_faults(cell):
         yield ""
         yield f"> **Active faults:** {', '.join(code(one) for one in faults)}. This cloud was told to misbehave."
+    if variants := active_variants(cell):
+        yield ""
+        yield f"> **Benign variants:** {', '.join(code(one) for one in variants)}. Nothing may fail by them."
     yield ""
 
 

@@ -19,6 +19,7 @@ from reports.rows import (
     PointRows,
     StageRows,
     active_faults,
+    active_variants,
     counts,
     evidence_details,
     evidence_level,
@@ -69,6 +70,7 @@ def _cell(run: Run, cell: Cell) -> JSON:
         "evidence_level": level.value if level else None,
         "evidence_detail": "; ".join(evidence_details(cell)),
         "active_faults": list(active_faults(cell)),
+        "active_variants": list(active_variants(cell)),
         "clouds": [_cloud(one) for one in dict.fromkeys((cell.src, cell.dst)) if one],
         "counts": {
             "required": {one.value: n for one, n in counts(run.outcomes(cell)).items()},
@@ -104,6 +106,7 @@ def _cloud(profile: Profile) -> JSON:
         "evidence_level": profile.evidence_level.value,
         "evidence_detail": profile.evidence_detail,
         "active_faults": list(profile.active_faults),
+        "active_variants": list(profile.active_variants),
     }
 
 

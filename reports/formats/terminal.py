@@ -29,6 +29,7 @@ from reports.rows import (
     PointRows,
     StageRows,
     active_faults,
+    active_variants,
     check_rows,
     evidence_details,
     evidence_words,
@@ -116,6 +117,8 @@ class _Page:
             self.line((one, "dim"), indent=2)
         if faults := active_faults(cell):
             self.line((f"active faults: {', '.join(faults)}", "bold yellow"), indent=2)
+        if variants := active_variants(cell):
+            self.line((f"benign variants: {', '.join(variants)}", "dim"), indent=2)
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), collapse_padding=True)
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")

@@ -85,7 +85,8 @@ def test_the_way_back_is_certified_and_names_the_shim_that_it_needs(tmp_path: Pa
     The story begins with a file of the user's: the golden image, as somebody keeps it.
     """
     own = golden_image_as_qcow2("pocket", tmp_path / "app.qcow2")
-    result = run_interop("public-lite", "private", tmp_path / "results", ["public-lite:export_tgz"], image=str(own))
+    packed = ("--variant", "public-lite:export_tgz")
+    result = run_interop("public-lite", "private", tmp_path / "results", image=str(own), options=packed)
     assert result.exit_code == 0, result.explain()
     assert result.by_outcome("pass") | result.by_outcome("not-applicable") == {one["id"] for one in result.checks()}
     assert result.by_outcome("not-applicable") <= NOT_AT_HOME, result.explain()

@@ -147,8 +147,8 @@ FLOWS = (
             fault("private:stale_static", "N1-5 N2-13"),
             # A store that reads no parts, as those on rbd or swift: no defect.
             fault("private:range=refuse", ""),
-            fault("public-lite:token_ttl=5", ""),
-        )
+        ),
+        variants=("public-lite:token_ttl=5",),
     ),
     # Each is waited for until its time is up, so this takes minutes; N2-5 fails with nd_empty as well.
     Flow(
@@ -191,8 +191,6 @@ FLOWS = (
     # there tokens die, early and in the middle of an upload.
     Flow(
         (
-            fault("public-lite:nic_order", ""),
-            fault("private:token_ttl=5", ""),
             fault("private:cut_once=37", ""),
             fault("public-lite:token_half", "TX-5"),
             fault("public-lite:404_as_500", "MD-2 MD-4"),
@@ -201,7 +199,8 @@ FLOWS = (
             fault("public-lite:by_ip_only", "MD-7"),
             fault("public-lite:md_slow", "MD-12"),
             fault("public-lite:cache", "MD-14"),
-        )
+        ),
+        variants=("public-lite:nic_order", "private:token_ttl=5"),
     ),
     # Nothing but what the host writes into the disk: no DHCP, no metadata service, no user data.
     Flow(
@@ -308,6 +307,29 @@ FLOWS = (
         (fault("public-lite:burst_short=1", "BU-1"), fault("public-lite:delete_202_noop", "BU-5 LC-2")),
         blocked=frozenset({"BU-2", "BU-3", "BU-4"}),
         options=(f"{BURST}=4",),
+        is_nightly=True,
+    ),
+    # What is benign, and nothing else: nothing may fail.
+    Flow(
+        variants=(
+            *(
+                f"private:{one}"
+                for one in ("extra_metadata", "larger_disk", "extra_network", "extra_groups", "vd_down")
+            ),
+            *(f"private:{one}" for one in ("overlay_mtu", "rsa_keys", "export_format=qcow2")),
+            *(f"public-lite:{one}" for one in ("nic_order", "extra_metadata", "other_flavor", "slow", "more_images")),
+            *(f"public-lite:{one}" for one in ("long_names", "console_escapes", "extra_network", "extra_groups")),
+        ),
+        is_nightly=True,
+    ),
+    Flow(
+        variants=(
+            *(f"public-lite:{one}" for one in ("export_tgz", "larger_disk", "overlay_mtu")),
+            *(f"private:{one}" for one in ("long_names", "console_escapes", "other_flavor", "slow", "more_images")),
+            *(f"private:{one}" for one in ("nic_order", "rsa_keys", "vd_down", "token_ttl=20")),
+        ),
+        src="public-lite",
+        dst="private",
         is_nightly=True,
     ),
 )

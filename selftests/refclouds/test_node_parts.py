@@ -21,6 +21,7 @@ from refclouds.faults import NO_FAULTS, Faults
 from refclouds.metadata_service import MetadataService
 from refclouds.node import OPEN_RULES, GuestSpec, IngressRule, NetworkSpec, NicSpec, PortRules
 from refclouds.socks import SocksServer
+from refclouds.variants import Variants
 
 NETWORK = NetworkSpec(
     "0123456789abcdef", "private", "10.10.0.0/24", "10.10.0.1", True, ("10.10.0.1",), 1450, metadata=True
@@ -416,7 +417,7 @@ def test_clouds_yaml_is_private_and_holds_three_users(tmp_path: Path) -> None:
 def test_nics_plugged_last_first_keep_their_macs_and_wires() -> None:
     nics = (*GUEST.nics, NicSpec("q", "fa:16:3e:00:00:02", "n", None, 24, "vmxnet3"))
     wiring = replace(WIRING, netdevs=("tap,fd=9", "tap,fd=10"))
-    argv = qemu_command.arguments(replace(GUEST, nics=nics), wiring, faults=Faults.parse(["nic_order"]))
+    argv = qemu_command.arguments(replace(GUEST, nics=nics), wiring, variants=Variants.parse(["nic_order"]))
     devices = [one for one in argv if "mac=" in one]
     assert [one.partition(",")[0] for one in devices] == ["vmxnet3", "e1000"]
     assert "netdev=net-portq" in devices[0]

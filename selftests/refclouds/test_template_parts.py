@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 from refclouds import anonymous_memory, template_names
-from refclouds.faults import NO_FAULTS, Faults
 from refclouds.node import GuestSpec, NicSpec
 from refclouds.qemu_command import Wiring, arguments, in_order
 from refclouds.template import NoTemplate, Template
 from refclouds.template_shelf import TEMPLATES_MAX, Shelf
+from refclouds.variants import NO_VARIANTS, Variants
 
 OLD, NEW = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0", "11112222-3333-4444-5555-666677778888"
 SPEC = GuestSpec(
@@ -173,9 +173,9 @@ def _devices(argv: list[str], machine_id: str) -> list[str]:
     ]
 
 
-def test_a_fault_in_the_order_of_nics_is_the_same_for_those_that_come_later() -> None:
-    assert in_order(SPEC.nics, NO_FAULTS) == list(SPEC.nics)
-    assert in_order(SPEC.nics, Faults.parse(["nic_order"])) == list(SPEC.nics[::-1])
+def test_another_order_of_nics_is_the_same_for_those_that_come_later() -> None:
+    assert in_order(SPEC.nics, NO_VARIANTS) == list(SPEC.nics)
+    assert in_order(SPEC.nics, Variants.parse(["nic_order"])) == list(SPEC.nics[::-1])
 
 
 # -- the shelf -------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,12 +54,12 @@ Drive = Callable[..., Driven]
 
 @pytest.fixture
 def drive(tmp_path: Path, golden: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Drive]:
-    """Starts a reference cloud with these faults and connects to it."""
+    """Starts a reference cloud with these faults and variants, and connects to it."""
     monkeypatch.setenv("HOME", str(tmp_path))
     driven: list[Driven] = []
 
-    def start(name: str = "private", *faults: str) -> Driven:
-        reference = serve(name, faults, tmp_path / f"state-{len(driven)}", golden)
+    def start(name: str = "private", *faults: str, variants: Sequence[str] = ()) -> Driven:
+        reference = serve(name, faults, tmp_path / f"state-{len(driven)}", golden, variants=variants)
         file = tmp_path / f"clouds-{len(driven)}.yaml"
         entry = {**reference.auth("anne"), "region_name": "RegionOne"}
         file.write_text(yaml.safe_dump({"clouds": {name: entry}}))

@@ -215,7 +215,7 @@ def test_a_deadline_is_our_trouble_and_not_the_clouds(drive: Drive, tmp_path: Pa
 
 
 def test_a_token_that_dies_between_two_parts_is_replaced(drive: Drive, tmp_path: Path) -> None:
-    driven = drive("rawstore", "token_ttl=1")
+    driven = drive("rawstore", variants=["token_ttl=1"])
     image_id = plant(driven, tmp_path)
     slow = HastyClock(rate=1.0)
     sink = Sink()

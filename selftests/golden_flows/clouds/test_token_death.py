@@ -83,7 +83,7 @@ def test_no_token_that_somebody_gave_is_revoked(drive: Drive, tmp_path: Path) ->
 
 def test_a_cloud_whose_tokens_die_early_still_gets_and_gives_whole_images(drive: Drive, tmp_path: Path) -> None:
     """Every token is dead after a second, though it says that it lives for hours; both ways take longer."""
-    source, destination = drive("private", "token_ttl=1"), drive("public-lite", "token_ttl=1")
+    source, destination = (drive(name, variants=["token_ttl=1"]) for name in ("private", "public-lite"))
     content = bytes(range(256)) * (8 * MIB // 256)
     file = tmp_path / "image.raw"
     file.write_bytes(content)
@@ -113,7 +113,7 @@ def test_a_cloud_whose_tokens_die_early_still_gets_and_gives_whole_images(drive:
 
 def test_a_password_that_is_wrong_by_then_ends_in_one_clear_error(drive: Drive, tmp_path: Path) -> None:
     """The token is dead and there will be no other: the user was deleted meanwhile."""
-    driven = drive("private", "token_ttl=1")
+    driven = drive("private", variants=["token_ttl=1"])
     driven.cloud.preflight()
     store = driven.reference.cloud.store
     anne = next(one for one in store.list("user") if one["name"] == "anne")

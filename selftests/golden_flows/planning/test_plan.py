@@ -19,7 +19,7 @@ from golden_flows.planning.outlook import Outlook
 from golden_flows.planning.plan import PlanAhead, as_document, draw_up
 from golden_flows.planning.text import render
 from golden_flows.preparation import Asked
-from golden_flows.reference_clouds import start_error
+from golden_flows.reference_clouds import Told, start_error
 from selftests.refclouds.api.conftest import PASSWORD, Running, golden, serve
 
 __all__ = ["golden"]
@@ -242,7 +242,7 @@ def test_a_reference_cloud_that_could_not_be_started_is_told_as_a_run_tells_it(
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
     asked: list[str] = []
 
-    def check(name: str, faults: Sequence[str], install: bool, image: str | None) -> None:
+    def check(name: str, told: Told, install: bool, image: str | None) -> None:
         asked.append(name)
         if name == "vmdk":
             raise start_error(name, 2, ["error: programs are missing: qemu-img", "remedy: apt-get install qemu-utils"])

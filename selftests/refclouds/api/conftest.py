@@ -38,6 +38,7 @@ from refclouds.node import (
 )
 from refclouds.profile import Profile
 from refclouds.store import Store
+from refclouds.variants import Variants
 
 PASSWORD = "correct horse"
 GUEST_WRITES_AT, GUEST_WRITES = 2 << 20, b"written by the guest"
@@ -257,6 +258,7 @@ class StartCloud(Protocol):
         name: str = "private",
         *,
         faults: Sequence[str] = (),
+        variants: Sequence[str] = (),
         state_dir: Path | None = None,
         channel: GuestChannel | None = None,
         change: Callable[[Profile], Profile] = lambda usual: usual,
@@ -283,11 +285,13 @@ def start_cloud(tmp_path: Path, golden: Path) -> Iterator[StartCloud]:
         name: str = "private",
         *,
         faults: Sequence[str] = (),
+        variants: Sequence[str] = (),
         state_dir: Path | None = None,
         channel: GuestChannel | None = None,
         change: Callable[[Profile], Profile] = lambda usual: usual,
     ) -> Running:
-        cloud = serve(name, faults, state_dir or tmp_path / f"{name}{len(running)}", golden, channel, change)
+        folder = state_dir or tmp_path / f"{name}{len(running)}"
+        cloud = serve(name, faults, folder, golden, channel, change, variants)
         running.append(cloud)
         return cloud
 
@@ -328,6 +332,7 @@ def serve(
     golden: Path,
     channel: GuestChannel | None = None,
     change: Callable[[Profile], Profile] = lambda usual: usual,
+    variants: Sequence[str] = (),
 ) -> Running:
     """Bootstrap and serve in a thread of its own; returns when it answers."""
     paths = CloudPaths(state_dir)
@@ -335,7 +340,9 @@ def serve(
     hypervisor, fabric, metadata = RecordingHypervisor(), RecordingFabric(), RecordingMetadata()
     store = Store(state_dir / "cloud.db")
     node = Node(hypervisor, fabric, metadata, guest_channel=channel)
-    cloud = Cloud(change(profile.find(name)), store, node, paths, Faults.parse(faults))
+    usual = change(profile.find(name))
+    varied = Variants.parse(variants, usual)
+    cloud = Cloud(varied.shaped(usual), store, node, paths, Faults.parse(faults), varied)
     listener = socket.create_server(("127.0.0.1", 0))
     people = [
         Account("anne", PASSWORD, "demo", "member"),

@@ -83,7 +83,7 @@ def test_a_snapshot_of_a_vhd_cloud_is_its_disk_byte_by_byte(public: Any, wait: W
 def test_export_tgz_packs_the_image_and_what_the_guest_has_written(
     start_cloud: Any, wait: Wait, tmp_path: Path, chain: Chain, public: Any, name: str
 ) -> None:
-    cloud = start_cloud(name, faults=["export_tgz"])
+    cloud = start_cloud(name, variants=["export_tgz"])
     image, content = snapshot(cloud, wait)
     assert (image["disk_format"], image["container_format"]) == ("vhd", "ovf")
     assert image["os_hash_value"] == hashlib.sha512(content).hexdigest()

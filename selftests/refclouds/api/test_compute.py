@@ -245,7 +245,7 @@ def snapshot(cloud: Any, wait: Wait) -> tuple[dict[str, Any], bytes]:
 
 
 def test_export_format_makes_qcow2_snapshots(start_cloud: Any, wait: Wait) -> None:
-    image, content = snapshot(start_cloud(faults=["export_format=qcow2"]), wait)
+    image, content = snapshot(start_cloud(variants=["export_format=qcow2"]), wait)
     assert (image["disk_format"], content[:4]) == ("qcow2", b"QFI\xfb")
 
 
