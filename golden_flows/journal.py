@@ -5,6 +5,9 @@ Several processes (pytest-xdist workers) append to one file: each line is a sing
 ``O_APPEND`` descriptor. The **ledger** is the part of it that concerns cloud resources: a resource is written
 down before it is created and ticked off when its deletion is confirmed.
 
+Every line has ``by``, the writer (one for each process that opens the journal), and ``n``, which counts its lines from
+1: a line that is taken out leaves a gap.
+
 Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
 
     run_started       schema, run, suite_version, guideline, plan [check ids], plan_sha256, cells [[src, dst]],
@@ -35,7 +38,9 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
@@ -92,6 +97,7 @@ class Journal:
         self._secrets: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._torn = False
+        self._by, self._lines = secrets.token_hex(4), 0
         try:
             (folder / "evidence").mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -143,9 +149,11 @@ class Journal:
         """Append one event. Raises ``RecordError`` when the disk is full: a run without a record is no run."""
         plain = {key: self._redacted(_plain(value)) for key, value in fields.items()}
         document = {"at": datetime.now(UTC).isoformat(), "event": event, **plain}
-        line = json.dumps(document, ensure_ascii=False) + "\n"
-        # A guest may have said "\\ud800" in JSON: escaped again it is still JSON, encoded strictly it would raise.
-        self._append(line.encode("utf-8", "backslashreplace"))
+        with self._lock:
+            self._lines += 1
+            line = json.dumps({**document, "by": self._by, "n": self._lines}, ensure_ascii=False) + "\n"
+            # A guest may have said "\\ud800" in JSON: escaped again it is still JSON, encoded strictly it would raise.
+            self._append(line.encode("utf-8", "backslashreplace"))
         for subscriber in self._subscribers:
             subscriber(document)
 
@@ -224,6 +232,7 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
 
     A torn last line (a killed run) ends the iteration quietly. A torn line before others (a killed worker, or a
     killed run that was cleaned up later) becomes an event ``damaged`` with its ``line`` number.
+    Where lines are missing between those that are there, an event ``lost`` says how many, in the end.
     Raises ``InteropError`` when the file cannot be read or does not begin like a journal.
     """
     try:
@@ -232,6 +241,7 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
         raise InteropError(
             f"cannot read the journal {path}: {error.strerror}", "is this the folder of a run?"
         ) from error
+    written: defaultdict[str, set[int]] = defaultdict(set)
     for number, line in enumerate(lines, 1):
         try:
             document = json.loads(line)
@@ -239,8 +249,14 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
                 raise ValueError("not an event")
         except ValueError as error:
             if number == len(lines) and not line.endswith(b"\n"):
-                return
+                break
             if number == 1:
                 raise InteropError(f"{path}, line {number}: not a journal event ({error})") from error
             document = {"event": "damaged", "line": number}
+        if "by" in document and "n" in document:
+            written[str(document.pop("by"))].add(int(document.pop("n")))
         yield document
+    # The first line that a writer far away sends home is not its first.
+    lost = sum(max(numbers) - min(numbers) + 1 - len(numbers) for numbers in written.values())
+    if lost:
+        yield {"event": "lost", "lines": lost}

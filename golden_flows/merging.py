@@ -20,7 +20,7 @@ from typing import Any
 from golden_flows.errors import InteropError, RecordError, UsageError
 from golden_flows.journal import SCHEMA, is_held, read_events
 from golden_flows.model.cloud import Pair
-from golden_flows.session import Plan
+from golden_flows.model.plan import Plan
 from golden_flows.workspace import new_run_id
 
 Event = dict[str, Any]

@@ -22,9 +22,10 @@ from golden_flows.lending import Lender
 from golden_flows.lending_desk import LendingDesk
 from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Guideline
+from golden_flows.model.plan import Plan
 from golden_flows.own_image import OwnImage
 from golden_flows.reference_clouds import ReferenceCloud, Told
-from golden_flows.session import Plan, RunContext, Session
+from golden_flows.session import RunContext, Session
 from golden_flows.sharding import Shard
 from golden_flows.workspace import Workspace
 

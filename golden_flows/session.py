@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -29,24 +28,11 @@ from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Guideline
 from golden_flows.model.matrix import Result
 from golden_flows.model.outcome import Outcome
+from golden_flows.model.plan import Plan
 from golden_flows.model.stage import Stage
 from golden_flows.own_image import OwnImage
 from golden_flows.reference_clouds import ReferenceCloud
 from golden_flows.waiting import Deadline
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run will execute; hashed before anything runs."""
-
-    cells: tuple[Pair, ...]
-    checks: tuple[str, ...]
-    guideline: str
-
-    @property
-    def sha256(self) -> str:
-        text = json.dumps([self.guideline, [[c.src, c.dst] for c in self.cells], list(self.checks)])
-        return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

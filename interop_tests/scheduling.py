@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from golden_flows.session import Plan
+from golden_flows.model.plan import Plan
 
 
 class PairScheduling(LoadScopeScheduling):  # type: ignore[misc]  # a hook of xdist asks for a scheduler of its kind

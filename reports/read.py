@@ -19,6 +19,7 @@ from golden_flows.model.finding import Finding
 from golden_flows.model.guideline import Guideline, KillMatrix
 from golden_flows.model.matrix import Cell, Result, Run, StageRun
 from golden_flows.model.outcome import Outcome, worst
+from golden_flows.model.plan import Plan
 from golden_flows.model.stage import Stage
 from golden_flows.printable import cleaned
 
@@ -75,11 +76,13 @@ class _Reading:
         self.profiles: dict[str, Profile] = {}
         self.cells: dict[Pair, _Draft] = {}
         self.notes: list[str] = []
+        self.doubts: list[str] = []
         self.kept: dict[tuple[str, str, str], str] = {}
         """Resources not ticked off yet, by (cloud, kind, key), and how to call them."""
         self.handlers: dict[str, Callable[[Event], None]] = {
             "run_started": self.run_started,
             "note": lambda event: self.notes.append(str(event["text"])),
+            "lost": lambda event: self.doubts.append(f"{event['lines']} lines of the journal are missing"),
             "damaged": lambda event: self.notes.append(f"line {event['line']} of the journal is torn; it was skipped"),
             "cloud": self.cloud,
             "stage_started": self.stage_started,
@@ -191,6 +194,7 @@ class _Reading:
             names = "; ".join(sorted(self.kept.values()))
             self.notes.append(f"not confirmed gone (`golden-flows clean` looks after it): {names}")
         self._note_unlisted(guideline)
+        self._doubt_changed_plan(started)
         said = None if ended is None else ended.get("exit_code")
         return Run(
             id=str(started["run"]),
@@ -203,9 +207,17 @@ class _Reading:
             cells=tuple(self._cell(pair, draft) for pair, draft in self.cells.items()),
             host={key: str(value) for key, value in (started.get("host") or {}).items()},
             kill_matrix=_kill_matrix(started.get("kill_matrix")),
-            notes=tuple(dict.fromkeys(self.notes)),
+            notes=tuple(dict.fromkeys((*self.notes, *self.doubts))),
+            doubts=tuple(self.doubts),
             said_exit_code=None if said is None else int(said),
         )
+
+    def _doubt_changed_plan(self, started: Event) -> None:
+        """The plan was hashed before anything ran."""
+        cells = tuple(Pair(str(src), str(dst)) for src, dst in started["cells"])
+        plan = Plan(cells, tuple(str(one) for one in started["plan"]), str(started["guideline"]))
+        if started.get("plan_sha256") != plan.sha256:
+            self.doubts.append("the plan in the journal is not the one that was hashed when the run began")
 
     def _note_unlisted(self, guideline: Guideline) -> None:
         listed = {one.id for one in guideline.requirements}

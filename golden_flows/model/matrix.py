@@ -82,6 +82,8 @@ class Run:
     """How far the guideline's checks were proved able to fail, as the suite knew when the run began."""
     notes: tuple[str, ...] = ()
     """Things a reader must know: leftovers, interruptions, which clouds.yaml was used."""
+    doubts: tuple[str, ...] = ()
+    """Why this may not be the whole record of the run that was planned; with any, nothing is certified."""
     said_exit_code: int | None = None
     """What the run itself ended with. It may know of trouble that no check speaks of (an interrupt, leftovers)."""
 
@@ -110,6 +112,6 @@ class Run:
         if self.ended_at is None or not self.cells:
             return ExitCode.INCOMPLETE
         earned = exit_code(outcome for cell in self.cells for outcome in self.outcomes(cell))
-        if earned is ExitCode.CERTIFIED and self.said_exit_code:
+        if earned is ExitCode.CERTIFIED and (self.said_exit_code or self.doubts):
             return ExitCode.INCOMPLETE
         return earned

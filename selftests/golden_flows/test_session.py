@@ -11,8 +11,9 @@ from golden_flows.guideline import load_guideline
 from golden_flows.journal import Journal
 from golden_flows.ledger import Ledger
 from golden_flows.model.cloud import Pair
+from golden_flows.model.plan import Plan
 from golden_flows.reference_clouds import ReferenceCloud
-from golden_flows.session import Plan, RunContext, Session
+from golden_flows.session import RunContext, Session
 
 
 @pytest.mark.parametrize("image", [None, "golden-pocket"])

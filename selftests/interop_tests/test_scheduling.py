@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from golden_flows.model.cloud import Pair
-from golden_flows.session import Plan
+from golden_flows.model.plan import Plan
 from interop_tests.scheduling import PairScheduling
 
 

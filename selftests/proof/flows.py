@@ -309,6 +309,46 @@ FLOWS = (
         options=(f"{BURST}=4",),
         is_nightly=True,
     ),
+    # What travels is not what it is said to be.
+    Flow((fault("private:flip_bit_at", "EX-3"),), blocked=AFTER_EXPORT, is_nightly=True),
+    Flow((fault("private:mislabel", "EX-4"),), blocked=AFTER_EXPORT, is_nightly=True),
+    Flow((fault("private:export_overlay", "EX-1"),), blocked=AFTER_EXPORT, is_nightly=True),
+    Flow((fault("public-lite:stage_lost", "IM-2"),), blocked=AFTER_EXPORT, is_nightly=True),
+    Flow((fault("private:old_snapshot", "AP-1 AP-5 UD-2"),), is_nightly=True),
+    Flow(
+        (
+            fault("public-lite:flip_bit_store", "IM-9 CV-2"),
+            fault("public-lite:size", "CV-7"),
+            fault("public-lite:smbios", "BT-8"),
+            fault("public-lite:two_gw", "N2-2"),
+            fault("public-lite:cd_stale", "MD-10"),
+        ),
+        is_nightly=True,
+    ),
+    # Nobody gets in with the key that was asked for.
+    Flow(
+        (
+            fault("private:convert=raw", "CV-1"),
+            fault("private:wrong_key", "AU-1 AU-2"),
+            fault("private:ec2_stale", "MD-10"),
+        ),
+        src="public-lite",
+        dst="private",
+        is_nightly=True,
+    ),
+    Flow((fault("public-lite:console", "BT-4"), fault("public-lite:shuffle_links", "N2-1 N2-4")), is_nightly=True),
+    Flow((fault("public-lite:initrd_no_root", "BT-1 BT-2"),), blocked=AFTER_BOOT, is_nightly=True),
+    Flow((fault("public-lite:bad_bundle", "PV-1 PV-2"),), is_nightly=True),
+    Flow((fault("public-lite:ud_missing", "UD-1 UD-2 UD-4 UD-5 UD-7"),), is_nightly=True),
+    # A channel that is there, and nobody speaks.
+    Flow((fault("private:md_off", "MD-2 MD-10 MD-16"),), src="public-lite", dst="private", is_nightly=True),
+    # A key that encrypts nothing, and an API that shows a password all the same.
+    Flow(
+        (fault("posted-password:pw_foreign", "AU-7"),),
+        dst="posted-password",
+        variants=("posted-password:other_key_type",),
+        is_nightly=True,
+    ),
     # What is benign, and nothing else: nothing may fail.
     Flow(
         variants=(
@@ -316,7 +356,7 @@ FLOWS = (
                 f"private:{one}"
                 for one in ("extra_metadata", "larger_disk", "extra_network", "extra_groups", "vd_down")
             ),
-            *(f"private:{one}" for one in ("overlay_mtu", "rsa_keys", "export_format=qcow2")),
+            *(f"private:{one}" for one in ("overlay_mtu", "other_key_type", "export_format=qcow2")),
             *(f"public-lite:{one}" for one in ("nic_order", "extra_metadata", "other_flavor", "slow", "more_images")),
             *(f"public-lite:{one}" for one in ("long_names", "console_escapes", "extra_network", "extra_groups")),
         ),
@@ -326,7 +366,7 @@ FLOWS = (
         variants=(
             *(f"public-lite:{one}" for one in ("export_tgz", "larger_disk", "overlay_mtu")),
             *(f"private:{one}" for one in ("long_names", "console_escapes", "other_flavor", "slow", "more_images")),
-            *(f"private:{one}" for one in ("nic_order", "rsa_keys", "vd_down", "token_ttl=20")),
+            *(f"private:{one}" for one in ("nic_order", "other_key_type", "vd_down", "token_ttl=20")),
         ),
         src="public-lite",
         dst="private",

@@ -57,7 +57,7 @@ def test_every_variant_is_a_behaviour_and_none_is_a_fault() -> None:
         ("token_ttl=x", "private", "takes a number"),
         ("export_format=iso", "private", "does not know 'iso'"),
         ("nic_order", "public", "changes nothing about public"),
-        ("rsa_keys", "public-lite", "changes nothing about public-lite"),
+        ("other_key_type", "public-lite", "changes nothing about public-lite"),
         ("export_format=raw", "private", "changes nothing about private"),
     ],
 )

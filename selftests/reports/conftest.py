@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Guideline, Level, Requirement
+from golden_flows.model.plan import Plan
 from golden_flows.model.stage import Stage
 
 BEGAN = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -72,17 +74,20 @@ class JournalBuilder:
 
     def start(self, *pairs: tuple[str, str], plan: list[str] | None = None, **fields: object) -> JournalBuilder:
         planned = [one.id for one in GUIDELINE.requirements] if plan is None else plan
+        cells = pairs or (("private", "public"),)
         self.say(
             "run_started",
             run=self.run,
             suite_version="0.1.0",
             guideline="2026.11",
-            plan=planned,
-            plan_sha256="ab" * 32,
-            cells=[list(one) for one in pairs or (("private", "public"),)],
-            host={"python": "3.11"},
-            argv=["golden-flows"],
-            **fields,
+            **{
+                "plan": planned,
+                "plan_sha256": Plan(tuple(Pair(*one) for one in cells), tuple(planned), "2026.11").sha256,
+                "cells": [list(one) for one in cells],
+                "host": {"python": "3.11"},
+                "argv": ["golden-flows"],
+                **fields,
+            },
         )
         for cloud in sorted({one for pair in pairs or (("private", "public"),) for one in pair}):
             self.cloud(cloud)
