@@ -12,6 +12,7 @@ Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
 
     run_started       schema, run, suite_version, guideline, plan [check ids], plan_sha256, cells [[src, dst]],
                       host {}, argv [], kill_matrix {} (how far the guideline's checks are proved),
+                      waivers [{id, check, cells, reason, owner, until}] where there are any,
                       and of a shard: shard "2/4", whole [[src, dst]] (every cell of all shards)
     note              text
     cloud             cloud, profile {}, clouds_yaml, auth_url

@@ -121,6 +121,10 @@ def _require_one_run(parts: Sequence[_Part]) -> None:
                     f"{part.run} and {first.run} do not go together: not the same {what}",
                     "merge runs of one suite, guideline and set of options",
                 )
+        if part.started.get("waivers") != first.started.get("waivers"):
+            raise UsageError(
+                f"{part.run} and {first.run} do not go together: not the same waivers", "give all the same --waivers"
+            )
     by_cell: dict[Pair, str] = {}
     for part in parts:
         for cell in part.cells:
@@ -169,6 +173,7 @@ def _merged(run_id: str, parts: Sequence[_Part]) -> Iterator[Event]:
         "plan_sha256": plan.sha256,
         "cells": [[cell.src, cell.dst] for cell in cells],
         "kill_matrix": first.get("kill_matrix"),
+        **({"waivers": first["waivers"]} if first.get("waivers") else {}),
         "host": {key: " / ".join(dict.fromkeys(str(one.get(key)) for one in hosts)) for key in hosts[0]},
         "argv": ["golden-flows", "merge", *(part.run for part in parts)],
     }

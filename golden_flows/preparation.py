@@ -6,6 +6,7 @@ import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -23,10 +24,12 @@ from golden_flows.lending_desk import LendingDesk
 from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Guideline
 from golden_flows.model.plan import Plan
+from golden_flows.model.waiver import Waiver
 from golden_flows.own_image import OwnImage
 from golden_flows.reference_clouds import ReferenceCloud, Told
 from golden_flows.session import RunContext, Session
 from golden_flows.sharding import Shard
+from golden_flows.waivers import read_waivers
 from golden_flows.workspace import Workspace
 
 Say = Callable[[str], None]
@@ -67,6 +70,8 @@ class Asked:
     """Clouds on which hostile checks may be tried."""
     keep_export: bool = False
     """Whether what the sources gave stays in the results."""
+    waivers: Path | None = None
+    """A file of failures that somebody answers for."""
     shard: Shard | None = None
     """Which share of the cells this machine takes; None: all of them."""
 
@@ -165,6 +170,10 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
     glance = named_image(asked)
     for name in choice.reference:
         reference_clouds.check(name, told[name], asked.install, glance)
+    planned = tuple(one.id for one in guideline.requirements if one.id in checks)
+    waivers = (
+        read_waivers(asked.waivers, planned, whole.cells, datetime.now(UTC).date()) if asked.waivers is not None else ()
+    )
     workspace = Workspace.create(asked.results_root)
     begun: list[PreparedRun] = []
     try:
@@ -172,9 +181,7 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
         own = _own_image(asked, workspace.scratch, say)
         if choice.reference:
             room.require_disk(workspace.scratch, len(choice.reference) * room.SCRATCH_PER_CLOUD_MIB)
-        plan = Plan(
-            choice.cells, tuple(one.id for one in guideline.requirements if one.id in checks), guideline.version
-        )
+        plan = Plan(choice.cells, planned, guideline.version)
         context = RunContext(
             workspace.run_id,
             workspace.results,
@@ -198,7 +205,7 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
         if workers and choice.reference:
             run.desk = LendingDesk(run.lender)
             run.context = replace(context, lending_ticket=run.desk.ticket)
-        _write_beginning(session, asked, whole)
+        _write_beginning(session, asked, whole, waivers)
         _greet(session, say)
         return run
     except BaseException:
@@ -323,7 +330,7 @@ def require_part(owned: Sequence[str], cells: Sequence[Pair]) -> None:
             )
 
 
-def _write_beginning(session: Session, asked: Asked, whole: Choice) -> None:
+def _write_beginning(session: Session, asked: Asked, whole: Choice, waivers: Sequence[Waiver]) -> None:
     journal, plan = session.journal, session.context.plan
     journal.write(
         "run_started",
@@ -336,6 +343,7 @@ def _write_beginning(session: Session, asked: Asked, whole: Choice) -> None:
         cells=[[cell.src, cell.dst] for cell in plan.cells],
         **({"shard": str(asked.shard), "whole": [[one.src, one.dst] for one in whole.cells]} if asked.shard else {}),
         kill_matrix=load_kill_matrix(plan.guideline),
+        **({"waivers": [asdict(one) | {"until": one.until.isoformat()} for one in waivers]} if waivers else {}),
         host={
             "system": platform.platform(),
             "python": platform.python_version(),

@@ -91,6 +91,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "variants'",
     )
     group.addoption(
+        "--waivers",
+        default=None,
+        metavar="FILE",
+        help="failures that somebody answers for until a day (TOML: check, cells, reason, owner, until); every report "
+        "lists them",
+    )
+    group.addoption(
         "--i-own-this-cloud",
         action="append",
         default=[],

@@ -128,6 +128,7 @@ class InteropRun:
             guideline=option("--guideline"),
             install=option("--install"),
             owned=tuple(dict.fromkeys(option("--i-own-this-cloud"))),
+            waivers=Path(option("--waivers")) if option("--waivers") else None,
             shard=Shard.parse(option("--shard")) if option("--shard") else None,
         )
 

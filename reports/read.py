@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,9 @@ from golden_flows.model.matrix import Cell, Result, Run, StageRun
 from golden_flows.model.outcome import Outcome, worst
 from golden_flows.model.plan import Plan
 from golden_flows.model.stage import Stage
+from golden_flows.model.waiver import Waiver
 from golden_flows.printable import cleaned
+from reports import waived
 
 Event = dict[str, Any]
 
@@ -195,6 +197,10 @@ class _Reading:
             self.notes.append(f"not confirmed gone (`golden-flows clean` looks after it): {names}")
         self._note_unlisted(guideline)
         self._doubt_changed_plan(started)
+        waivers = self._waivers(started)
+        cells = tuple(self._cell(pair, draft, waivers) for pair, draft in self.cells.items())
+        flags = {flag for cell in cells for one in cell.results.values() for flag in one.flags}
+        self.notes += waived.notes(waivers, {one.id for one in waivers if one.flag in flags})
         said = None if ended is None else ended.get("exit_code")
         return Run(
             id=str(started["run"]),
@@ -204,7 +210,8 @@ class _Reading:
             guideline=guideline,
             plan=tuple(str(one) for one in started["plan"]),
             plan_sha256=str(started.get("plan_sha256") or ""),
-            cells=tuple(self._cell(pair, draft) for pair, draft in self.cells.items()),
+            cells=cells,
+            waivers=waivers,
             host={key: str(value) for key, value in (started.get("host") or {}).items()},
             kill_matrix=_kill_matrix(started.get("kill_matrix")),
             notes=tuple(dict.fromkeys((*self.notes, *self.doubts))),
@@ -227,13 +234,20 @@ class _Reading:
                     said = f"{result.check} ({result.outcome.value})"
                     self.notes.append(f"{pair}: guideline {guideline.version} does not list {said}")
 
-    def _cell(self, pair: Pair, draft: _Draft) -> Cell:
+    def _waivers(self, started: Event) -> tuple[Waiver, ...]:
+        """Those that held when the run began."""
+        found = tuple(waived.read(one) for one in started.get("waivers") or ())
+        today = _moment(started["at"]).date()
+        self.notes += [f"waiver {one} had expired" for one in found if one.until < today]
+        return tuple(one for one in found if one.until >= today)
+
+    def _cell(self, pair: Pair, draft: _Draft, waivers: Sequence[Waiver]) -> Cell:
         return Cell(
             pair=pair,
             src=self.profiles.get(pair.src),
             dst=self.profiles.get(pair.dst),
             stages=tuple(one for one in (self._stage(draft, stage) for stage in Stage) if one is not None),
-            results=draft.results,
+            results=waived.results(draft.results, pair, waivers),
             evidence={stage: tuple(kept) for stage, kept in draft.evidence.items()},
             burst=draft.burst,
         )

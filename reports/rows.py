@@ -136,10 +136,12 @@ class PointRows:
 
     @property
     def words(self) -> str:
-        """``works``, ``works with shim NAME``, ``does not work``, ``not judged``."""
-        by = ", ".join(shims(one.result for one in self.checks))
+        """``works``, ``works with shim NAME and waiver ID``, ``does not work``, ``not judged``."""
+        results = [one.result for one in self.checks]
+        means = [f"shim {', '.join(names)}" for names in (shims(results),) if names]
+        means += [f"waiver {', '.join(names)}" for names in (waivers(results),) if names]
         if self.outcome is Outcome.PASS:
-            return f"works with shim {by}" if by else "works"
+            return f"works with {' and '.join(means)}" if means else "works"
         if self.outcome is Outcome.NOT_APPLICABLE:
             return "not applicable"
         return "does not work" if self.outcome is Outcome.FAIL else "not judged"
@@ -149,6 +151,17 @@ def shims(results: Iterable[Result]) -> tuple[str, ...]:
     """Names of the shims to which these results owe a pass, each once."""
     flags = {flag for one in results for flag in one.flags}
     return tuple(sorted(flag.removeprefix("shim=") for flag in flags if flag.startswith("shim=")))
+
+
+def waivers(results: Iterable[Result]) -> tuple[str, ...]:
+    """Ids of the waivers to which these results owe a pass, each once."""
+    flags = {flag for one in results for flag in one.flags if flag.startswith("waiver=")}
+    return tuple(sorted(flag.removeprefix("waiver=").partition(" until ")[0] for flag in flags))
+
+
+def is_plain(result: Result) -> bool:
+    """A pass with nothing to say; one that rests on a waiver has the findings of its failure."""
+    return result.outcome is Outcome.PASS and not result.findings
 
 
 def points(run: Run, cell: Cell) -> tuple[PointRows, ...]:

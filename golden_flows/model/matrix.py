@@ -14,6 +14,7 @@ from golden_flows.model.finding import Finding
 from golden_flows.model.guideline import Guideline, KillMatrix, Level
 from golden_flows.model.outcome import ExitCode, Outcome, exit_code, worst
 from golden_flows.model.stage import Stage
+from golden_flows.model.waiver import Waiver
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,8 @@ class Run:
     """How far the guideline's checks were proved able to fail, as the suite knew when the run began."""
     notes: tuple[str, ...] = ()
     """Things a reader must know: leftovers, interruptions, which clouds.yaml was used."""
+    waivers: tuple[Waiver, ...] = ()
+    """Failures that somebody answers for; they are applied to the results already."""
     doubts: tuple[str, ...] = ()
     """Why this may not be the whole record of the run that was planned; with any, nothing is certified."""
     said_exit_code: int | None = None

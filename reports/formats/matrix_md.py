@@ -27,6 +27,7 @@ from reports.rows import (
     evidence_details,
     evidence_heads,
     evidence_words,
+    is_plain,
     judge,
     points,
     stage_troubles,
@@ -193,7 +194,7 @@ def _burst(cell: Cell) -> Iterator[str]:
 
 
 def _details(run: Run, cell: Cell) -> Iterator[str]:
-    rows = [(stage, one) for stage, one in check_rows(run, cell) if one.result.outcome is not Outcome.PASS]
+    rows = [(stage, one) for stage, one in check_rows(run, cell) if not is_plain(one.result)]
     wrong = stage_troubles(cell)
     if not rows and not wrong:
         return

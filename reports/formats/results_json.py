@@ -55,6 +55,7 @@ def document(run: Run) -> JSON:
         "exit_meaning": EXIT_MEANINGS[run.exit_code],
         "host": dict(run.host),
         "kill_matrix": asdict(run.kill_matrix) if run.kill_matrix else None,
+        "waivers": [asdict(one) | {"until": one.until.isoformat()} for one in run.waivers],
         "notes": list(run.notes),
         "cells": [_cell(run, cell) for cell in run.cells],
     }

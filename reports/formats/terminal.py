@@ -33,6 +33,7 @@ from reports.rows import (
     check_rows,
     evidence_details,
     evidence_words,
+    is_plain,
     judge,
     points,
     stage_troubles,
@@ -208,7 +209,7 @@ class _Page:
         self.line((trouble.said, "dim"), indent=6)
 
     def trouble(self, run: Run, cell: Cell) -> None:
-        rows = [row for _, row in check_rows(run, cell) if row.result.outcome is not Outcome.PASS]
+        rows = [row for _, row in check_rows(run, cell) if not is_plain(row.result)]
         wrong = stage_troubles(cell)
         if rows or wrong:
             self.line()

@@ -60,6 +60,22 @@ def test_a_cloud_that_takes_no_part_cannot_be_called_one_s_own(tmp_path: Path) -
     assert "--i-own-this-cloud public: this run has no such cloud" in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "text", "told"),
+    [
+        ("--variant", "public:slow", "is no reference cloud that this run starts"),
+        ("--variant", "private:slwo", "unknown variant 'slwo'"),
+        ("--variant", "slow", "is not CLOUD:VARIANT"),
+        ("--waivers", "none.toml", "cannot read the waivers none.toml"),
+    ],
+)
+def test_what_the_run_cannot_be_told_is_refused(option: str, text: str, told: str, tmp_path: Path) -> None:
+    done = run_suite("--src", "private", "--dst", "private", option, text, folder=tmp_path)
+    assert done.returncode == 2
+    assert told in done.stdout + done.stderr
+    assert not (tmp_path / "interop-results").exists()
+
+
 def test_a_fault_for_a_cloud_that_is_not_started_is_refused(tmp_path: Path) -> None:
     done = run_suite("--src", "private", "--dst", "private", "--fault", "public:nd_empty", folder=tmp_path)
     assert done.returncode == 2
