@@ -24,6 +24,7 @@ Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
     burst             src, dst, asked, way, active_s [], up_s [], lacking []
                                                             (seconds since the request, sorted; who did not come up)
     evidence          src, dst, stage, name, sha256, size_bytes, media_type, source, captured_at
+    retold            src, dst, attempt                     (the cell's story begins anew: something was not found out)
     result            src, dst, check, outcome, findings [{}], reason, blocked_by, seconds, flags []
     resource_planned  cloud, kind, name, key
     resource_created  cloud, kind, name, key, id

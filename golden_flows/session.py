@@ -128,6 +128,8 @@ class Session:
     _flow: GoldenFlow | None = None
     _cell: Pair | None = None
     """The cell under way."""
+    _found_out: bool = True
+    """Whether everything that was asked about the cell under way could be found out."""
     _trouble: InteropError | None = None
     """Why it cannot be told."""
     _shelf: SourceShelf = field(init=False)
@@ -178,6 +180,7 @@ class Session:
             raise
         except InteropError as error:
             result = Result(check=check_id, outcome=Outcome.BROKEN, reason=self.journal.redact(str(error)))
+        self._found_out = self._found_out and result.outcome is not Outcome.BROKEN
         self.journal.write(
             "result",
             src=pair.src,
@@ -273,9 +276,22 @@ class Session:
             raise
         return who
 
+    def tell_again(self, pair: Pair, attempt: int) -> bool:
+        """Where something about this cell could not be found out, delete what its story made, and begin it anew.
+
+        False where there is no cause, or the cell's clouds could not be used at all. ``attempt``: counted from 1.
+        """
+        if self._cell != pair or self._found_out or self._trouble is not None:
+            return False
+        self.delete_all(dict.fromkeys((pair.src, pair.dst)))
+        self._cell, self._flow, self._found_out = None, None, True
+        self.journal.write("retold", src=pair.src, dst=pair.dst, attempt=attempt)
+        return True
+
     def end_cell(self) -> None:
         """The cell under way is over: delete what is open of it, and give its clouds back."""
         pair, self._cell, self._flow, self._trouble = self._cell, None, None, None
+        self._found_out = True
         if pair is None:
             return
         names = tuple(dict.fromkeys((pair.src, pair.dst)))

@@ -91,6 +91,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "variants'",
     )
     group.addoption(
+        "--retell",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="begin a pair's story anew, N times at most, where something could not be found out; what passes then is "
+        "flagged flaky=1, and what failed once stays failed (default: %(default)s)",
+    )
+    group.addoption(
         "--waivers",
         default=None,
         metavar="FILE",
@@ -116,6 +124,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="let reference clouds install missing Debian packages by sudo (root installs them without being told)",
     )
+
+
+def _count(text: str) -> int:
+    """Raises ``ValueError`` for what argparse is to refuse."""
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
 
 
 @pytest.hookimpl(tryfirst=True)

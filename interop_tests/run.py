@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 from golden_flows import own_image
 from golden_flows.burst_room import read_count
@@ -184,8 +185,21 @@ class InteropRun:
         """After the last item of a cell, its clouds are given back."""
         result = yield
         if self._session is not None and _pair_of(item) != _pair_of(nextitem):
+            self._tell_again(item, nextitem)
             self._session.end_cell()
         return result
+
+    def _tell_again(self, last: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """The whole cell anew, as often as ``--retell`` allows, where something of it could not be found out."""
+        pair = _pair_of(last)
+        items = [one for one in last.session.items if _pair_of(one) == pair]
+        for attempt in range(1, int(self._config.getoption("--retell")) + 1):
+            if pair is None or last.session.shouldstop or last.session.shouldfail:
+                return
+            if not self.session.tell_again(pair, attempt):
+                return
+            for one, following in zip(items, (*items[1:], nextitem), strict=True):
+                runtestprotocol(one, log=True, nextitem=following)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:

@@ -18,7 +18,7 @@ from golden_flows.model.evidence import Evidence, EvidenceLevel
 from golden_flows.model.finding import Finding
 from golden_flows.model.guideline import Guideline, KillMatrix
 from golden_flows.model.matrix import Cell, Result, Run, StageRun
-from golden_flows.model.outcome import Outcome, worst
+from golden_flows.model.outcome import Outcome, retold, worst
 from golden_flows.model.plan import Plan
 from golden_flows.model.stage import Stage
 from golden_flows.model.waiver import Waiver
@@ -66,8 +66,23 @@ class _Draft:
     began: dict[Stage, datetime] = field(default_factory=dict)
     stages: dict[Stage, StageRun] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
+    """Of the telling under way."""
+    tellings: list[dict[str, Result]] = field(default_factory=list)
+    """Results of those before it."""
     evidence: dict[Stage, list[Evidence]] = field(default_factory=dict)
     burst: Ramp | None = None
+
+    def told(self) -> dict[str, Result]:
+        """Of all tellings: a failure stays one; what a later telling could find out carries ``flaky=N``."""
+        names = dict.fromkeys(name for one in (*self.tellings, self.results) for name in one)
+        return {name: self._told(name) for name in names}
+
+    def _told(self, name: str) -> Result:
+        silent = Result(check=name, outcome=Outcome.NOT_RUN, reason="not executed when the story was told again")
+        tellings = [one.get(name, silent) for one in (*self.tellings, self.results)]
+        outcome, flaky = retold([one.outcome for one in tellings])
+        result = next(one for one in reversed(tellings) if one.outcome is outcome)
+        return replace(result, flags=(*result.flags, f"flaky={flaky}")) if flaky else result
 
 
 class _Reading:
@@ -91,6 +106,7 @@ class _Reading:
             "stage_ended": self.stage_ended,
             "evidence": self.evidence,
             "burst": self.burst,
+            "retold": self.retold,
             "result": self.result,
             "resource_planned": self.resource,
             "resource_created": self.resource,
@@ -167,6 +183,14 @@ class _Reading:
             lacking=tuple(str(one) for one in event["lacking"]),
         )
 
+    def retold(self, event: Event) -> None:
+        """The story begins anew: what went wrong with its stages is told again."""
+        draft = self.cell(event)
+        draft.tellings.append(draft.results)
+        draft.results = {}
+        draft.stages = {stage: one for stage, one in draft.stages.items() if one.outcome is Outcome.FAIL}
+        draft.began = {stage: at for stage, at in draft.began.items() if stage in draft.stages}
+
     def result(self, event: Event) -> None:
         blocked_by = event.get("blocked_by")
         new = Result(
@@ -229,7 +253,7 @@ class _Reading:
     def _note_unlisted(self, guideline: Guideline) -> None:
         listed = {one.id for one in guideline.requirements}
         for pair, draft in self.cells.items():
-            for result in draft.results.values():
+            for result in draft.told().values():
                 if result.check not in listed:
                     said = f"{result.check} ({result.outcome.value})"
                     self.notes.append(f"{pair}: guideline {guideline.version} does not list {said}")
@@ -247,7 +271,7 @@ class _Reading:
             src=self.profiles.get(pair.src),
             dst=self.profiles.get(pair.dst),
             stages=tuple(one for one in (self._stage(draft, stage) for stage in Stage) if one is not None),
-            results=waived.results(draft.results, pair, waivers),
+            results=waived.results(draft.told(), pair, waivers),
             evidence={stage: tuple(kept) for stage, kept in draft.evidence.items()},
             burst=draft.burst,
         )

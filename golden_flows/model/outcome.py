@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
 
@@ -45,6 +45,20 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
     """
     seen = set(outcomes)
     return next((one for one in _WORST_FIRST if one in seen), Outcome.NOT_RUN)
+
+
+def retold(tellings: Sequence[Outcome]) -> tuple[Outcome, int]:
+    """What stands of a check whose story was told several times, first to last; and how often it was not certified.
+
+    A failure is never told away. What could not be found out is, by a later telling that could: the number goes with it
+    as ``flaky=N``. Raises ``ValueError`` for no telling at all.
+    """
+    if not tellings:
+        raise ValueError("a check that was never told has no outcome")
+    if Outcome.FAIL in tellings:
+        return Outcome.FAIL, 0
+    last = tellings[-1]
+    return last, sum(not one.certifies for one in tellings[:-1]) if last.certifies else 0
 
 
 class ExitCode(Enum):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golden_flows.model.outcome import ExitCode, Outcome, exit_code, worst
+from golden_flows.model.outcome import ExitCode, Outcome, exit_code, retold, worst
 
 OUTCOMES = st.sampled_from(Outcome)
 GROUPS = st.lists(OUTCOMES, min_size=1, max_size=12)
@@ -59,3 +59,22 @@ def test_an_iterator_is_judged_like_a_list(group: list[Outcome]) -> None:
 @pytest.mark.parametrize("outcome", [Outcome.BROKEN, Outcome.BLOCKED, Outcome.NOT_RUN, Outcome.NOT_APPLICABLE])
 def test_what_was_not_judged_is_incomplete(outcome: Outcome) -> None:
     assert exit_code([outcome]) is ExitCode.INCOMPLETE
+
+
+@given(GROUPS)
+def test_a_story_told_again_never_says_more_than_its_tellings(tellings: list[Outcome]) -> None:
+    outcome, flaky = retold(tellings)
+    assert outcome in tellings
+    assert (outcome is Outcome.FAIL) == (Outcome.FAIL in tellings)
+    assert not outcome.certifies or tellings[-1].certifies
+    assert flaky == (sum(not one.certifies for one in tellings) if outcome.certifies else 0)
+
+
+@given(GROUPS)
+def test_a_story_told_once_is_as_it_was_told(tellings: list[Outcome]) -> None:
+    assert retold(tellings[:1]) == (tellings[0], 0)
+
+
+def test_what_was_never_told_has_no_outcome() -> None:
+    with pytest.raises(ValueError, match="never told"):
+        retold([])

@@ -60,7 +60,7 @@ def test_the_last_day_is_a_day_on_which_it_holds(tmp_path: Path) -> None:
         ("2026-12-31", '"2026-12-31"', "until is '2026-12-31'"),
         ("2026-12-31", "2026-12-31T10:00:00", "until is"),
         ('owner = "anne@example.org"', "", "lacks or has too much: owner"),
-        ("owner =", "onwer =", "onwer, owner"),
+        ("owner =", "keeper =", "keeper, owner"),
         ("anne@example.org", " ", "owner says nothing"),
         ("[[waivers]]", "[[waiver]]", "holds no waivers"),
         ("[[waivers]]", "[waivers]", "holds no waivers"),

@@ -1,4 +1,4 @@
-"""A pytest plugin (``-p``) with which every check of a run passes at once, and no cloud is asked.
+"""A pytest plugin (``-p``) with which every check of a run passes at once, and no story is told.
 
 So that it can be shown what a run that would have been certified ends as, once it is cut short.
 """
@@ -11,33 +11,44 @@ from collections.abc import Iterator
 
 import pytest
 
+import golden_flows.session
+from golden_flows.model.check import Check
 from golden_flows.model.cloud import Pair
+from golden_flows.model.guideline import Requirement
 from golden_flows.model.matrix import Result
 from golden_flows.model.outcome import Outcome
 from golden_flows.session import Session
 
 AT = os.environ.get("SELFTEST_AT", "")
-"""The check at which something happens, and what: ``fail``, ``die``, ``sleep``."""
+"""The check at which something happens."""
 WHAT = os.environ.get("SELFTEST_WHAT", "")
+"""What: ``die``, ``sleep``, or outcomes, one telling after the other, of which the last stays: ``broken pass``."""
 LONG_S = 60.0
+_tellings: list[str] = WHAT.split()
 
 
-def judge(session: Session, pair: Pair, check_id: str) -> Result:
-    """In place of the session's own: no story is told."""
-    if check_id == AT and WHAT == "die":
+def judge(session: Session, requirement: Requirement, check: Check) -> Result:
+    """In place of ``golden_flows.judging``'s, which would ask the story's facts."""
+    if check.id != AT:
+        return Result(check=check.id, outcome=Outcome.PASS)
+    if WHAT == "die":
         os._exit(9)
-    if check_id == AT and WHAT == "sleep":
+    if WHAT == "sleep":
         session.journal.write("note", text="asleep")
         time.sleep(LONG_S)
-    outcome = Outcome.FAIL if check_id == AT and WHAT == "fail" else Outcome.PASS
-    result = Result(check=check_id, outcome=outcome)
-    fields: dict[str, object] = {"findings": [], "reason": "", "blocked_by": None, "seconds": 0.0, "flags": []}
-    session.journal.write("result", src=pair.src, dst=pair.dst, check=check_id, outcome=outcome, **fields)
-    return result
+    outcome = _tellings.pop(0) if len(_tellings) > 1 else _tellings[0]
+    return Result(check=check.id, outcome=Outcome(outcome))
+
+
+def flow(session: Session, pair: Pair) -> Session:
+    """In place of the story of a cell: the session itself."""
+    session._cell = pair
+    return session
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _everything_passes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Session, "judge", judge)
+        patch.setattr(golden_flows.session, "judge", judge)
+        patch.setattr(Session, "flow", flow)
         yield

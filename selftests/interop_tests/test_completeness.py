@@ -151,6 +151,21 @@ def test_a_run_that_is_ended_by_a_signal_is_incomplete(number: signal.Signals, c
     assert suite.ends(str(journal.parent), command="report") == 3
 
 
+@pytest.mark.parametrize(
+    ("tellings", "code", "flags"),
+    [("broken pass", 0, ["flaky=1"]), ("broken", 3, []), ("broken fail", 1, [])],
+    ids=["found out later", "never found out", "found out to be wrong"],
+)
+def test_what_could_not_be_found_out_is_told_again_and_says_so(
+    tellings: str, code: int, flags: list[str], suite: Suite
+) -> None:
+    assert suite.ends("--retell=1", at="IM-2", what=tellings) == code
+    document = json.loads((suite.results / "latest" / "results.json").read_text("utf-8"))
+    (cell,) = document["cells"]
+    checks = [one for point in cell["points"] for stage in point["stages"] for one in stage["checks"]]
+    assert {one["id"]: one["flags"] for one in checks if one["flags"]} == ({"IM-2": flags} if flags else {})
+
+
 def test_a_journal_cut_off_anywhere_certifies_nothing(certified: Path, tmp_path: Path) -> None:
     lines = (certified / "journal.jsonl").read_bytes().splitlines(keepends=True)
     for kept in range(1, len(lines)):

@@ -19,12 +19,14 @@ from selftests.proof.flows import FLOWS, Flow
 from selftests.proof.matrix import JSON, assemble, exit_code
 from selftests.proof.on_facts import try_on_facts
 from selftests.proof.record import Record, judge
-from selftests.proof.running import lasts_s, read_records, run_flow, shards
+from selftests.proof.running import is_run_of, judged_by, lasts_s, read_records, run_flow, shards, write_record
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENT = ROOT / "docs" / "proof" / "kill-matrix.json"
 SHARD_S = 1100.0
 """A shard is to end within 20 minutes."""
+SHOWN = 8
+"""Of a long list, at a terminal."""
 JSON_NAME, HTML_NAME = "kill-matrix.json", "kill-matrix.html"
 OUT = click.option("--out", type=click.Path(path_type=Path), default=Path("kill-matrix-results"), show_default=True)
 
@@ -57,6 +59,20 @@ def run(shard: str | None, only: str | None, workers: int, out: Path) -> None:
     with ThreadPoolExecutor(workers) as pool:
         records = list(pool.map(lambda flow: _told(flow, out), flows))
     sys.exit(_write(records, out, flows))
+
+
+@main.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+def again(folders: Sequence[Path]) -> None:
+    """Judge what was run by the table as it is now, where the same clouds were told the same; boots nothing."""
+    for path in (path for folder in folders for path in sorted((folder / "records").glob("*.json"))):
+        record = Record.load(json.loads(path.read_text("utf-8")))
+        flow = next((one for one in FLOWS if is_run_of(one, record)), None)
+        if flow is None:
+            click.echo(f"no run of the table: {path}")
+            continue
+        write_record(judged_by(flow, record), path)
+        _tell(flow, judged_by(flow, record))
 
 
 @main.command()
@@ -96,13 +112,17 @@ def _chosen(shard: str | None, only: str | None) -> list[Flow]:
 
 def _told(flow: Flow, out: Path) -> Record:
     record = run_flow(flow, out)
+    _tell(flow, record)
+    return record
+
+
+def _tell(flow: Flow, record: Record) -> None:
     troubles = judge(record).troubles
     click.echo(
         f"{'as claimed' if not troubles else 'NOT SO   '}  {record.seconds:5.0f} s  {flow.src} -> {flow.dst}  {flow.id}"
     )
     for one in troubles:
         click.echo(f"            {one}")
-    return record
 
 
 def _write(records: Sequence[Record], out: Path, flows: Sequence[Flow]) -> int:
@@ -129,7 +149,8 @@ def _summary_lines(summary: JSON) -> Iterable[str]:
     )
     for name in ("unproven", "missed_on_facts", "missed_on_guests", "false_alarms", "unexpected", "not_yet_on_guests"):
         if summary[name]:
-            yield f"{name.replace('_', ' ')}: {', '.join(summary[name])}"
+            more = f" and {len(summary[name]) - SHOWN} more" if len(summary[name]) > SHOWN else ""
+            yield f"{name.replace('_', ' ')}: {', '.join(summary[name][:SHOWN])}{more}"
 
 
 def _known() -> list[Record]:

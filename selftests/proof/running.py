@@ -8,6 +8,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,10 +47,13 @@ def run_flow(flow: Flow, out: Path) -> Record:
             exit_code=-1,
             trouble=str(error)[-2000:],
         )
-    target = out / "records" / f"{slug(flow)}.json"
+    write_record(record, out / "records" / f"{slug(flow)}.json")
+    return record
+
+
+def write_record(record: Record, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(record.document(), indent=1, sort_keys=True) + "\n", "utf-8")
-    return record
 
 
 def between_guests(flow: Flow, results: Path) -> InteropResult:
@@ -76,6 +80,18 @@ def read_records(folders: Iterable[Path]) -> Iterator[Record]:
     for folder in folders:
         for path in sorted((folder / "records").glob("*.json")):
             yield Record.load(json.loads(path.read_text("utf-8")))
+
+
+def judged_by(flow: Flow, record: Record) -> Record:
+    """What a run of this flow's faults showed, held against what the table claims now."""
+    return replace(record, claims=claims_of(flow), blocked=tuple(sorted(flow.blocked)))
+
+
+def is_run_of(flow: Flow, record: Record) -> bool:
+    """Whether the record's clouds were told the same."""
+    told = (record.src, record.dst, record.image, record.options, set(record.variants))
+    same = told == (flow.src, flow.dst, flow.image, flow.options, set(flow.variants))
+    return same and {one.fault for one in record.claims} == {one.spec for one in flow.faults}
 
 
 def lasts_s(flow: Flow, known: Sequence[Record]) -> float:

@@ -156,6 +156,16 @@ def test_what_cannot_be_run_is_one_message_and_exit_2(arguments: list[str], tmp_
     assert not (tmp_path / "out").exists()
 
 
+def test_what_was_run_can_be_judged_by_the_table_as_it_is_now(tmp_path: Path) -> None:
+    flow = next(one for one in FLOWS if one.id == "public-lite:nd_empty")
+    kept = tmp_path / "records" / "one.json"
+    kept.parent.mkdir()
+    kept.write_text(json.dumps(record(flow, claims=record().claims, blocked=()).document()), "utf-8")
+    done = CliRunner().invoke(main, ["again", str(tmp_path)])
+    assert done.output.startswith("as claimed"), done.output
+    assert Record.load(json.loads(kept.read_text("utf-8"))) == record(flow, blocked=tuple(sorted(flow.blocked)))
+
+
 def test_shards_are_merged_to_one_matrix(tmp_path: Path) -> None:
     flow = next(one for one in FLOWS if one.id == "public-lite:nd_empty")
     folder = tmp_path / "shard" / "records"

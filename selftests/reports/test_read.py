@@ -90,6 +90,37 @@ def test_later_result_never_hides_a_worse_one(journal: JournalBuilder, load: Loa
     assert run.cells[0].result("N2-1").outcome is Outcome.FAIL
 
 
+@pytest.mark.parametrize(
+    ("tellings", "outcome", "flags"),
+    [
+        (("broken", "pass"), Outcome.PASS, ("flaky=1",)),
+        (("broken", "blocked", "pass"), Outcome.PASS, ("flaky=2",)),
+        (("pass", "pass"), Outcome.PASS, ()),
+        (("broken", "not-applicable"), Outcome.NOT_APPLICABLE, ("flaky=1",)),
+        (("fail", "pass"), Outcome.FAIL, ()),
+        (("broken", "fail", "pass"), Outcome.FAIL, ()),
+        (("pass", "broken"), Outcome.BROKEN, ()),
+        (("pass", ""), Outcome.NOT_RUN, ()),
+    ],
+    ids=lambda one: " then ".join(one) if isinstance(one, tuple) else str(one.value),
+)
+def test_of_a_story_told_again_no_failure_is_forgotten_and_what_was_found_out_later_says_so(
+    journal: JournalBuilder, load: Load, tellings: tuple[str, ...], outcome: Outcome, flags: tuple[str, ...]
+) -> None:
+    journal.start()
+    for attempt, one in enumerate(tellings):
+        if attempt:
+            journal.say("retold", src="private", dst="public", attempt=attempt)
+        journal.all_pass(but=("N2-1",))
+        if one:
+            journal.result("N2-1", one)
+    run = read_run(journal.end().folder, load=load)
+    result = run.cells[0].result("N2-1")
+    assert (result.outcome, result.flags) == (outcome, flags)
+    assert run.cells[0].result("EX-1").flags == ()
+    assert (run.exit_code is ExitCode.CERTIFIED) == outcome.certifies
+
+
 def test_findings_of_both_failures_are_kept(journal: JournalBuilder, load: Load) -> None:
     journal.start()
     for subject in ("first", "second", "first"):
