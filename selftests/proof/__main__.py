@@ -19,7 +19,17 @@ from selftests.proof.flows import FLOWS, Flow
 from selftests.proof.matrix import JSON, assemble, exit_code
 from selftests.proof.on_facts import try_on_facts
 from selftests.proof.record import Record, judge
-from selftests.proof.running import is_run_of, judged_by, lasts_s, read_records, run_flow, shards, write_record
+from selftests.proof.running import (
+    is_run_of,
+    judged_by,
+    lasts_s,
+    read_records,
+    run_flow,
+    shards,
+    slug,
+    taken,
+    write_record,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENT = ROOT / "docs" / "proof" / "kill-matrix.json"
@@ -73,6 +83,23 @@ def again(folders: Sequence[Path]) -> None:
             continue
         write_record(judged_by(flow, record), path)
         _tell(flow, judged_by(flow, record))
+
+
+@main.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@OUT
+def take(folders: Sequence[Path], out: Path) -> None:
+    """Take runs of the table that were made otherwise (``tox -e golden``, by hand), from their folders of reports.
+
+    Only those that show what is claimed: of the others nobody knows here how their clouds or suite were changed.
+    """
+    for folder in folders:
+        found = taken(folder, FLOWS)
+        if found is not None:
+            flow, record = found
+            _tell(flow, record)
+            if not judge(record).troubles:
+                write_record(record, out / "records" / f"{slug(flow)}.json")
 
 
 @main.command()

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import host
+from golden_flows.guideline import load_guideline
 from selftests.flows.interop import InteropResult, run_interop
 from selftests.proof.flows import Flow
 from selftests.proof.record import Record, claims_of, record_of
@@ -20,6 +21,7 @@ from selftests.proof.record import Record, claims_of, record_of
 UNKNOWN_S = 150.0
 """What a flow is taken to last that was never run."""
 LIMIT_S = 3000.0
+NOT_RECORDED = "commit not recorded"
 
 
 def run_flow(flow: Flow, out: Path) -> Record:
@@ -92,6 +94,28 @@ def is_run_of(flow: Flow, record: Record) -> bool:
     told = (record.src, record.dst, record.image, record.options, set(record.variants))
     same = told == (flow.src, flow.dst, flow.image, flow.options, set(flow.variants))
     return same and {one.fault for one in record.claims} == {one.spec for one in flow.faults}
+
+
+def taken(folder: Path, flows: Sequence[Flow]) -> tuple[Flow, Record] | None:
+    """The record of a run that somebody made otherwise, with pytest or by hand; None: the table makes no such run.
+
+    ``folder``: of its reports. Raises ``OSError``, ``ValueError``, ``KeyError`` for what is no run's results.
+    """
+    document = json.loads((folder / "results.json").read_text("utf-8"))
+    if len(document["cells"]) != 1 or document["ended_at"] is None:
+        return None
+    (cell,) = document["cells"]
+    faults, variants = (
+        {one.replace(": ", ":", 1) for one in cell.get(key, ())} for key in ("active_faults", "active_variants")
+    )
+    optional = {one.option for one in load_guideline().requirements if one.option and one.id in document["plan"]}
+    for flow in flows:
+        told = {one.spec for one in flow.faults}, set(flow.variants), {one.partition("=")[0] for one in flow.options}
+        if (cell["src"], cell["dst"], faults, variants, optional) == (flow.src, flow.dst, *told):
+            began, ended = (datetime.fromisoformat(document[key]) for key in ("started_at", "ended_at"))
+            seconds = (ended - began).total_seconds()
+            return flow, record_of(flow, folder, document, commit=NOT_RECORDED, seconds=seconds)
+    return None
 
 
 def lasts_s(flow: Flow, known: Sequence[Record]) -> float:

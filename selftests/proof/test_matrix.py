@@ -166,6 +166,42 @@ def test_what_was_run_can_be_judged_by_the_table_as_it_is_now(tmp_path: Path) ->
     assert Record.load(json.loads(kept.read_text("utf-8"))) == record(flow, blocked=tuple(sorted(flow.blocked)))
 
 
+@pytest.mark.parametrize(
+    ("failed", "taken"), [({"N2-1", "N2-5"}, True), ({"N2-5"}, False)], ids=["as claimed", "not so"]
+)
+def test_a_run_made_otherwise_is_taken_for_the_one_of_the_table_if_it_shows_what_is_claimed(
+    failed: set[str], taken: bool, tmp_path: Path
+) -> None:
+    flow = next(one for one in FLOWS if one.id == "public-lite:nd_empty")
+    outcomes = {**dict.fromkeys(flow.blocked, "blocked"), **dict.fromkeys(failed, "fail"), "EX-1": "pass"}
+    checks = [{"id": name, "outcome": how, "level": "required"} for name, how in outcomes.items()]
+    document = {
+        "run": "r-1",
+        "started_at": "2026-11-28T16:00:00+00:00",
+        "ended_at": "2026-11-28T16:01:30+00:00",
+        "suite_version": "0.1.0",
+        "host": {},
+        "plan": ["EX-1"],
+        "exit_code": 1,
+        "cells": [
+            {
+                "src": flow.src,
+                "dst": flow.dst,
+                "active_faults": ["public-lite: nd_empty"],
+                "points": [{"stages": [{"checks": checks}]}],
+            }
+        ],
+    }
+    (tmp_path / "results.json").write_text(json.dumps(document), "utf-8")
+    done = CliRunner().invoke(main, ["take", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    kept = list((tmp_path / "out" / "records").glob("*.json"))
+    assert bool(kept) == taken
+    if kept:
+        record = Record.load(json.loads(kept[0].read_text("utf-8")))
+        assert (record.commit, record.seconds) == ("commit not recorded", 90.0)
+
+
 def test_shards_are_merged_to_one_matrix(tmp_path: Path) -> None:
     flow = next(one for one in FLOWS if one.id == "public-lite:nd_empty")
     folder = tmp_path / "shard" / "records"
