@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from refclouds import profile
+from refclouds.variants import Variants
 
 from selftests.flows.foretold import require_foretold
 from selftests.flows.interop import golden_image_as_qcow2, run_interop
@@ -106,6 +108,13 @@ def test_two_networks_on_one_nic_are_certified_there_and_back(tmp_path: Path) ->
     assert "N2-13" in back.by_outcome("pass"), back.explain()
 
 
+def is_as_usual(flow: Flow) -> bool:
+    """Whether its clouds are what a plan takes them for: no variant makes another profile of theirs."""
+    told = (one.partition(":") for one in flow.variants)
+    usual = {cloud: profile.find(cloud) for cloud in (flow.src, flow.dst)}
+    return all(Variants.parse([spec]).shaped(usual[cloud]) == usual[cloud] for cloud, _, spec in told)
+
+
 @pytest.mark.parametrize(
     "flow",
     [pytest.param(one, id=one.id, marks=[pytest.mark.nightly] if one.is_nightly else []) for one in FLOWS],
@@ -114,5 +123,6 @@ def test_a_fault_is_caught_by_its_check_and_by_no_other(flow: Flow, tmp_path: Pa
     result = between_guests(flow, tmp_path)
     record = record_of(flow, result.folder, result.document, commit="", seconds=0)
     assert judge(record).troubles == (), result.explain()
-    trip = "--return-trip" in flow.options
-    require_foretold(result, flow.src, flow.dst, image=flow.image, return_trip=trip, burst=flow.burst, whole=False)
+    if is_as_usual(flow):
+        trip = "--return-trip" in flow.options
+        require_foretold(result, flow.src, flow.dst, image=flow.image, return_trip=trip, burst=flow.burst, whole=False)
