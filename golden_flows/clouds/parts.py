@@ -153,14 +153,14 @@ class Parts:
         yield from self._one_after_the_other(at, sha256_so_far)
 
     def _side_by_side(self, start: int, size: int) -> Iterator[bytes]:
-        """In order, while further parts are already coming; one more than are on their way may wait in memory."""
+        """In order, while further parts are already coming; as many as may be on their way wait in memory at most."""
         waiting: deque[Future[list[bytes]]] = deque()
         starts = iter(range(start, size, PART_BYTES))
         with ThreadPoolExecutor(self._at_once, "part") as pool:
             try:
                 at = start
                 while True:
-                    while len(waiting) <= self._at_once and (first := next(starts, None)) is not None:
+                    while len(waiting) < self._at_once and (first := next(starts, None)) is not None:
                         waiting.append(pool.submit(self._part, first, min(first + PART_BYTES, size)))
                     if not waiting:
                         return

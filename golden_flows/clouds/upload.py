@@ -23,7 +23,7 @@ from golden_flows.errors import CloudError, InteropError, WaitTimeout
 from golden_flows.model.transfer import DataMap
 from golden_flows.waiting import Deadline
 
-QUEUED_CHUNKS = 8
+QUEUED_CHUNKS = 4
 POLL_S = 0.5
 
 
