@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import pkgutil
@@ -26,12 +27,26 @@ def load_checks() -> dict[str, Check]:
 
 def load_guideline(version: str = CURRENT) -> Guideline:
     """The guideline of that date. Raises ``UsageError`` naming those that exist."""
+    return parse_guideline(read_guideline(version))
+
+
+def read_guideline(version: str) -> bytes:
+    """The file of the guideline of that date, to be copied or hashed. Raises as ``load_guideline``."""
     folder = resources.files("golden_flows") / "guidelines"
-    file = folder / f"{version}.toml"
-    if not file.is_file():
-        known = sorted(one.name.removesuffix(".toml") for one in folder.iterdir() if one.name.endswith(".toml"))
+    known = sorted(one.name.removesuffix(".toml") for one in folder.iterdir() if one.name.endswith(".toml"))
+    if version not in known:
         raise UsageError(f"no guideline {version!r}", f"choose one of: {', '.join(known)}")
-    document = tomllib.loads(file.read_text("utf-8"))
+    return (folder / f"{version}.toml").read_bytes()
+
+
+def guideline_sha256(version: str) -> str:
+    """Which text of it this suite has. Raises as ``load_guideline``."""
+    return hashlib.sha256(read_guideline(version)).hexdigest()
+
+
+def parse_guideline(content: bytes) -> Guideline:
+    """The guideline in a file of these bytes. Raises ``ValueError`` or ``KeyError`` where it is none."""
+    document = tomllib.loads(content.decode("utf-8"))
     order = list(Stage)
     requirements = [
         Requirement(

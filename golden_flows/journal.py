@@ -10,7 +10,8 @@ Every line has ``by``, the writer (one for each process that opens the journal),
 
 Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
 
-    run_started       schema, run, suite_version, guideline, plan [check ids], plan_sha256, cells [[src, dst]],
+    run_started       schema, run, suite_version, guideline, guideline_sha256, plan [check ids], plan_sha256,
+                      cells [[src, dst]],
                       host {}, argv [], kill_matrix {} (how far the guideline's checks are proved),
                       waivers [{id, check, cells, reason, owner, until}] where there are any,
                       and of a shard: shard "2/4", whole [[src, dst]] (every cell of all shards)
@@ -34,6 +35,7 @@ Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
 import fcntl
@@ -78,6 +80,15 @@ def _plain(value: object) -> object:
     return value
 
 
+def _forms(secret: bytes) -> Iterator[bytes]:
+    """A secret as bytes, as text that somebody decoded with replacement, each as a JSON string, and in Base64."""
+    yield base64.b64encode(secret)
+    for content in (secret, secret.decode("utf-8", "replace").encode()):
+        yield content
+        for ascii_only in (True, False):
+            yield json.dumps(content.decode("utf-8", "replace"), ensure_ascii=ascii_only)[1:-1].encode()
+
+
 def _end_torn_line(path: Path, descriptor: int) -> None:
     """End the line that a killed writer left, so that what is appended now is not lost with it."""
     content_bytes = path.stat().st_size
@@ -96,7 +107,8 @@ class Journal:
         self.folder = folder
         self.path = folder / "journal.jsonl"
         self._subscribers: list[Subscriber] = []
-        self._secrets: frozenset[str] = frozenset()
+        self._secrets: tuple[bytes, ...] = ()
+        """In every form in which they may come, longest first: none hides a part of another."""
         self._lock = threading.Lock()
         self._torn = False
         self._by, self._lines = secrets.token_hex(4), 0
@@ -115,15 +127,19 @@ class Journal:
     def subscribe(self, subscriber: Subscriber) -> None:
         self._subscribers.append(subscriber)
 
-    def hide(self, secret: str | None) -> None:
-        """From now on this value is replaced wherever it would be written, in events and in evidence."""
+    def hide(self, secret: str | bytes | None) -> None:
+        """From now on this value is replaced wherever it would be written, in events and in evidence.
+
+        Also where it comes as a JSON string, or in Base64, as user data does in the Compute API.
+        """
         if secret and len(secret) >= 6:
-            with self._lock:  # a new set: another thread may just be going through the old one
-                self._secrets = self._secrets | {secret}
+            forms = _forms(secret.encode() if isinstance(secret, str) else secret)
+            with self._lock:  # a new tuple: another thread may just be going through the old one
+                self._secrets = tuple(sorted({*self._secrets, *forms}, key=lambda form: (-len(form), form)))
 
     def redact(self, text: str) -> str:
         for secret in self._secrets:
-            text = text.replace(secret, REDACTED)
+            text = text.replace(secret.decode("utf-8", "replace"), REDACTED)
         return text
 
     def adopt(self, line: bytes) -> None:
@@ -178,7 +194,7 @@ class Journal:
     ) -> Evidence:
         """Keep these bytes as evidence, redacted *before* they are hashed."""
         for secret in self._secrets:
-            content = content.replace(secret.encode(), REDACTED.encode())
+            content = content.replace(secret, REDACTED.encode())
         digest = hashlib.sha256(content).hexdigest()
         self._keep(digest, content)
         kept = Evidence(name, digest, len(content), media_type, source, datetime.now(UTC))

@@ -115,8 +115,13 @@ def _read(folder: Path) -> _Part:
 def _require_one_run(parts: Sequence[_Part]) -> None:
     first = parts[0]
     for part in parts[1:]:
-        for key, what in (("guideline", "guideline"), ("plan", "checks"), ("suite_version", "version of the suite")):
-            if part.started[key] != first.started[key]:
+        for key, what in (
+            ("guideline", "guideline"),
+            ("guideline_sha256", "text of the guideline"),
+            ("plan", "checks"),
+            ("suite_version", "version of the suite"),
+        ):
+            if part.started.get(key) != first.started.get(key):
                 raise UsageError(
                     f"{part.run} and {first.run} do not go together: not the same {what}",
                     "merge runs of one suite, guideline and set of options",
@@ -174,6 +179,7 @@ def _merged(run_id: str, parts: Sequence[_Part]) -> Iterator[Event]:
         "cells": [[cell.src, cell.dst] for cell in cells],
         "kill_matrix": first.get("kill_matrix"),
         **({"waivers": first["waivers"]} if first.get("waivers") else {}),
+        "guideline_sha256": first.get("guideline_sha256"),
         "host": {key: " / ".join(dict.fromkeys(str(one.get(key)) for one in hosts)) for key in hosts[0]},
         "argv": ["golden-flows", "merge", *(part.run for part in parts)],
     }

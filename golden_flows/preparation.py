@@ -17,7 +17,7 @@ from golden_flows import own_image, reference_clouds, room
 from golden_flows.choosing import Choice, choose
 from golden_flows.clouds.config import CloudConfig
 from golden_flows.errors import CleanupError, InteropError, UsageError
-from golden_flows.guideline import load_checks, load_guideline, load_kill_matrix
+from golden_flows.guideline import guideline_sha256, load_checks, load_guideline, load_kill_matrix
 from golden_flows.interrupts import uninterrupted
 from golden_flows.lending import Lender
 from golden_flows.lending_desk import LendingDesk
@@ -338,6 +338,7 @@ def _write_beginning(session: Session, asked: Asked, whole: Choice, waivers: Seq
         run=session.context.run_id,
         suite_version=metadata.version("golden-flows"),
         guideline=plan.guideline,
+        guideline_sha256=guideline_sha256(plan.guideline),
         plan=list(plan.checks),
         plan_sha256=plan.sha256,
         cells=[[cell.src, cell.dst] for cell in plan.cells],

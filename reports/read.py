@@ -232,6 +232,7 @@ class _Reading:
             ended_at=None if ended is None else _moment(ended["at"]),
             suite_version=str(started["suite_version"]),
             guideline=guideline,
+            guideline_sha256=str(started.get("guideline_sha256") or ""),
             plan=tuple(str(one) for one in started["plan"]),
             plan_sha256=str(started.get("plan_sha256") or ""),
             cells=cells,

@@ -172,6 +172,7 @@ class Cloud:
         """Ask for a server and return at once. ``asked.name`` gets the run's prefix, its metadata the run's tag."""
         full = self._full(asked.name)
         self._journal.hide(asked.admin_password)
+        self._journal.hide(asked.user_data)
         key = self._ledger.planned(self.name, "server", full)
         asked_at_s = deadline.clock.now_s()
         tagged = replace(asked, name=full, metadata={**asked.metadata, RUN_TAG: self._ledger.run})
@@ -328,6 +329,7 @@ class Cloud:
 
         Raises ``Unsupported`` where the cloud does not offer that.
         """
+        self._journal.hide(user_data)
         password = servers.rebuild(self._api, server_id, image_id, user_data)
         self._journal.hide(password)
         return password

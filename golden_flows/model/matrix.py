@@ -74,6 +74,8 @@ class Run:
     """None when the journal ends without the run having ended: killed or still running."""
     suite_version: str
     guideline: Guideline
+    guideline_sha256: str = ""
+    """Of its file, as the run read it; empty in the journal of an older suite."""
     plan: tuple[str, ...]
     """Check ids that were to be executed in every cell."""
     plan_sha256: str

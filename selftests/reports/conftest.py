@@ -78,9 +78,9 @@ class JournalBuilder:
         self.say(
             "run_started",
             run=self.run,
-            suite_version="0.1.0",
             guideline="2026.11",
             **{
+                "suite_version": "0.1.0",
                 "plan": planned,
                 "plan_sha256": Plan(tuple(Pair(*one) for one in cells), tuple(planned), "2026.11").sha256,
                 "cells": [list(one) for one in cells],
