@@ -26,6 +26,7 @@ from golden_flows.planning.text import render
 from golden_flows.preparation import Asked, split_names
 from golden_flows.printable import printable
 from golden_flows.progress import plain_console
+from interop_tests import certificates
 from interop_tests.run import one_message
 from reports.formats import terminal
 from reports.read import read_run
@@ -208,6 +209,10 @@ def faults() -> None:
 def variants() -> None:
     """List the benign variants that reference clouds can be told to be (--variant CLOUD:VARIANT)."""
     subprocess.run(reference_clouds.program("variants"), check=False)
+
+
+for _command in (certificates.certify, certificates.verify, certificates.bundle):
+    cli.add_command(_command)
 
 
 def main() -> None:

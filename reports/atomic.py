@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from golden_flows.errors import InteropError
 
@@ -13,22 +15,33 @@ from golden_flows.errors import InteropError
 def _fail(path: Path, error: OSError) -> InteropError:
     return InteropError(
         f"cannot write {path}: {error.strerror or error}",
-        "free some space, then `golden-flows report RUN` writes it again",
+        "free some space, then give the command again (`golden-flows report RUN` for a run's reports)",
     )
 
 
 def put_bytes(path: Path, content: bytes) -> Path:
     """Write a file. On ``InteropError`` (full disk) what was there before is still there."""
+
+    def fill(file: BinaryIO) -> None:
+        file.write(content)
+
+    return put_file(path, fill)
+
+
+def put_file(path: Path, fill: Callable[[BinaryIO], None]) -> Path:
+    """A file that ``fill`` writes, in place of the old one. Raises as ``put_bytes``."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with partial.open("wb") as file:
-            file.write(content)
+            fill(file)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise _fail(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
     return path
 
 
