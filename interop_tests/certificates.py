@@ -10,6 +10,7 @@ import click
 
 from golden_flows.errors import UsageError
 from golden_flows.model.outcome import ExitCode
+from golden_flows.printable import printable
 from reports import bundle as bundles
 from reports.certificate import certify as certifying
 from reports.certificate.signing import SigningKey, load_public_keys, load_signing_key, needs_passphrase
@@ -87,19 +88,21 @@ def verify(file: Path, key: Path | None) -> None:
 
 
 def _tell(found: Verification) -> None:
+    """A certificate may come from anybody: nothing in it does anything to the terminal."""
     claim = found.claim
-    name = str(claim.pair) if claim else found.path.name
+    name = printable(str(claim.pair) if claim else found.path.name)
     for one in found.wrong:
-        click.echo(f"{name}: refused: {one}")
+        click.echo(printable(f"{name}: refused: {one}"))
     for doubt in found.doubts:
-        click.echo(f"{name}: not established: {doubt}")
+        click.echo(printable(f"{name}: not established: {doubt}"))
     if claim and not found.wrong:
         signer = found.signer.fingerprint if found.signer else "nobody"
         verdict = "whole" if found.doubts else "genuine"
-        click.echo(
+        whole = (
             f"{name}: {verdict}, {claim.result}, {claim.evidence_level}; guideline {claim.guideline}, "
             f"run {claim.run_id}; valid until {claim.valid_until:%Y-%m-%d}; signed by {signer}"
         )
+        click.echo(printable(whole))
     elif not claim and not found.wrong:
         click.echo(f"{name}: every file is as it was packed")
 

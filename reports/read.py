@@ -117,7 +117,7 @@ class _Reading:
     def see(self, event: Event) -> None:
         """Every event moves the clock of the run, unless the run had already ended (a later clean-up)."""
         if self.ended is None and "at" in event:
-            self.last_at = _moment(event["at"])
+            self.last_at = moment(event["at"])
 
     def cell(self, event: Event) -> _Draft:
         return self.cells.setdefault(Pair(str(event["src"]), str(event["dst"])), _Draft())
@@ -146,7 +146,7 @@ class _Reading:
         self.profiles[name] = replace(new, evidence_level=level, active_faults=faults, active_variants=variants)
 
     def stage_started(self, event: Event) -> None:
-        self.cell(event).began.setdefault(Stage(event["stage"]), _moment(event["at"]))
+        self.cell(event).began.setdefault(Stage(event["stage"]), moment(event["at"]))
 
     def stage_ended(self, event: Event) -> None:
         draft, stage = self.cell(event), Stage(event["stage"])
@@ -170,7 +170,7 @@ class _Reading:
             int(event["size_bytes"]),
             str(event["media_type"]),
             str(event["source"]),
-            _moment(event["captured_at"]),
+            moment(event["captured_at"]),
         )
         self.cell(event).evidence.setdefault(Stage(event["stage"]), []).append(kept)
 
@@ -228,8 +228,8 @@ class _Reading:
         said = None if ended is None else ended.get("exit_code")
         return Run(
             id=str(started["run"]),
-            started_at=_moment(started["at"]),
-            ended_at=None if ended is None else _moment(ended["at"]),
+            started_at=moment(started["at"]),
+            ended_at=None if ended is None else moment(ended["at"]),
             suite_version=str(started["suite_version"]),
             guideline=guideline,
             guideline_sha256=str(started.get("guideline_sha256") or ""),
@@ -262,7 +262,7 @@ class _Reading:
     def _waivers(self, started: Event) -> tuple[Waiver, ...]:
         """Those that held when the run began."""
         found = tuple(waived.read(one) for one in started.get("waivers") or ())
-        today = _moment(started["at"]).date()
+        today = moment(started["at"]).date()
         self.notes += [f"waiver {one} had expired" for one in found if one.until < today]
         return tuple(one for one in found if one.until >= today)
 
@@ -303,11 +303,12 @@ def _key(event: Event) -> tuple[str, str, str]:
     return str(event["cloud"]), str(event["kind"]), str(event["key"])
 
 
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+def moment(text: str) -> datetime:
+    """Raises ``ValueError`` where the text does not say in which time zone."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
-    return moment.astimezone(UTC)
+    return found.astimezone(UTC)
 
 
 def _finding(document: Event) -> Finding:

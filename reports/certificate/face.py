@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-import jinja2
-
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.evidence import EvidenceLevel
 from golden_flows.model.guideline import Level
@@ -15,6 +13,7 @@ from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import Outcome
 from reports.certificate.earning import waivers
 from reports.certificate.statement import Claim
+from reports.pages import templates
 from reports.rows import SYMBOLS, counts, evidence_details, points
 
 LEVEL_NOTES = {
@@ -126,12 +125,4 @@ def _side(role: str, profile: Profile | None) -> Side:
 
 def as_html(face: Face) -> str:
     """One page, self-contained; everything in it is escaped, and no script may run."""
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return templates.get_template("certificate.html.j2").render(face=face)
+    return templates().get_template("certificate.html.j2").render(face=face)

@@ -13,13 +13,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.guideline import Level
 from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import Outcome
+from reports.read import moment
 from reports.rows import check_rows, evidence_level
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -174,11 +175,11 @@ def parse(payload: bytes) -> Claim:
                 advisory=dict(notes["advisoryNotPassed"]),
                 waivers=tuple(notes["waivers"]),
             ),
-            run_began=_moment(notes["runBegan"]),
-            run_ended=_moment(notes["runEnded"]),
-            issued_at=_moment(notes["issuedAt"]),
-            valid_from=_moment(notes["validFrom"]),
-            valid_until=_moment(notes["validUntil"]),
+            run_began=moment(notes["runBegan"]),
+            run_ended=moment(notes["runEnded"]),
+            issued_at=moment(notes["issuedAt"]),
+            valid_from=moment(notes["validFrom"]),
+            valid_until=moment(notes["validUntil"]),
             subjects={str(one["name"]): str(one["digest"]["sha256"]) for one in document["subject"]},
         )
     except (KeyError, TypeError, AttributeError, StopIteration) as error:
@@ -187,13 +188,6 @@ def parse(payload: bytes) -> Claim:
 
 class UnknownPredicate(ValueError):
     """A statement, and of something else."""
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone")
-    return moment.astimezone(UTC)
 
 
 def profile_document(profile: Profile) -> bytes:

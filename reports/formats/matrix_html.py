@@ -20,6 +20,7 @@ from reports import ramp
 from reports.atomic import put_text
 from reports.grid import grid, is_grid, troubles
 from reports.kept import Kept, read_kept
+from reports.pages import templates
 from reports.rows import (
     EXIT_MEANINGS,
     MEANINGS,
@@ -68,20 +69,13 @@ def write(run: Run, folder: Path) -> Path:
 
 
 def page(run: Run, kept: dict[str, Kept]) -> str:
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    templates.filters["duration"] = ramp.duration
-    templates.filters["ramp_words"] = ramp.words
-    templates.filters["ramp_picture"] = ramp.picture
+    found = templates()
+    found.filters["duration"] = ramp.duration
+    found.filters["ramp_words"] = ramp.words
+    found.filters["ramp_picture"] = ramp.picture
     columns = [_column(run, cell) for cell in run.cells]
     overview = grid(run) if is_grid(run) else None
-    return templates.get_template("matrix.html.j2").render(
+    return found.get_template("matrix.html.j2").render(
         run=run,
         columns=columns,
         faults=list(dict.fromkeys(fault for one in columns for fault in one.faults)),
@@ -93,7 +87,7 @@ def page(run: Run, kept: dict[str, Kept]) -> str:
         judgements={one: n for one in Judgement if (n := sum(column.judgement is one for column in columns))},
         troubles=troubles(run, overview) if overview else (),
         kept=kept,
-        script_hash=_hash(templates, "matrix.js"),
+        script_hash=_hash(found, "matrix.js"),
         exit_meaning=EXIT_MEANINGS[run.exit_code],
         symbols=SYMBOLS,
         words=WORDS,
@@ -122,7 +116,7 @@ def _column(run: Run, cell: Cell) -> Column:
     )
 
 
-def _hash(templates: jinja2.Environment, name: str) -> str:
+def _hash(found: jinja2.Environment, name: str) -> str:
     """Source expression of an inline script for the content security policy."""
-    digest = hashlib.sha256(templates.get_template(name).render().encode()).digest()
+    digest = hashlib.sha256(found.get_template(name).render().encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
