@@ -228,7 +228,7 @@ async def probe(folder: Path) -> dict[str, object]:
     await links.batch([f"neigh add {C.ip} lladdr {C.mac} dev {links.bridge_name(ISOLATED.id)}"])
     ask = ip_frame(C.mac, "10.20.0.10", 1, PING, isolated, "169.254.169.254")
     seen["metadata_from_isolated"] = await replies(c, ask)
-    await fabric.update_rules(B.port_id, OPEN_RULES)
+    await fabric.update_rules({B.port_id: OPEN_RULES})
     seen["closed_after_opening"] = await arrives(a, b, CASES["closed"])
     seen["lease"] = await lease(fabric, a, A, "10.10.0.10")
     await fabric.release(NETWORK.id, A.mac)

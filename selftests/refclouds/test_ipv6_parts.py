@@ -27,7 +27,7 @@ PORT = rules.FilteredPort("tap1", MAC, "10.60.0.10", PortRules(), True, (LOCAL, 
 
 
 def lines(*ports: rules.FilteredPort, **more: Any) -> list[str]:
-    return [line.strip() for line in rules.bridge_ruleset(ports, **more).splitlines()]
+    return [line.strip() for port in ports for line in rules.port_ruleset(port, **more).splitlines()]
 
 
 def test_addresses_made_of_a_mac() -> None:

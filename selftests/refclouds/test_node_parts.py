@@ -46,11 +46,11 @@ WIRING = qemu_command.Wiring(7, ("tap,fd=9,vhost=off",), Path("/state/console"))
 
 
 def test_a_port_without_port_security_is_not_filtered() -> None:
-    assert "tap1" not in rules.bridge_ruleset([replace(PORT, rules=OPEN_RULES)])
+    assert "tap1" not in rules.port_ruleset(replace(PORT, rules=OPEN_RULES))
 
 
 def test_the_fault_sg_open_keeps_anti_spoofing() -> None:
-    text = rules.bridge_ruleset([PORT], enforce_groups=False)
+    text = rules.port_ruleset(PORT, enforce_groups=False)
     assert "from_tap1" in text
     assert "to_tap1" not in text
 
@@ -66,12 +66,12 @@ def test_the_fault_sg_open_keeps_anti_spoofing() -> None:
     ],
 )
 def test_an_allowance_is_one_line(rule: IngressRule, expected: str) -> None:
-    text = rules.bridge_ruleset([replace(PORT, rules=PortRules((rule,)))])
+    text = rules.port_ruleset(replace(PORT, rules=PortRules((rule,))))
     assert expected in [line.strip() for line in text.splitlines()]
 
 
 def test_an_ipv6_allowance_opens_nothing() -> None:
-    text = rules.bridge_ruleset([replace(PORT, rules=PortRules((IngressRule("tcp", 22, 22, "::/0"),)))])
+    text = rules.port_ruleset(replace(PORT, rules=PortRules((IngressRule("tcp", 22, 22, "::/0"),))))
     assert "dport 22" not in text
 
 
@@ -80,14 +80,14 @@ def lines_of(text: str, chain: str) -> list[str]:
 
 
 def test_renewals_are_lost_before_anything_of_the_guest_s_own_is_accepted() -> None:
-    text = rules.bridge_ruleset([PORT], dropped=rules.Dropped(renewals=True))
+    text = rules.port_ruleset(PORT, dropped=rules.Dropped(renewals=True))
     first = next(line.strip() for line in lines_of(text, "from_tap1") if line.strip())
     assert first == "ip saddr 10.10.0.10 udp dport 67 drop"
-    assert "udp dport 67 drop" not in rules.bridge_ruleset([PORT])
+    assert "udp dport 67 drop" not in rules.port_ruleset(PORT)
 
 
 def test_large_packets_of_the_application_are_lost_both_ways() -> None:
-    text = rules.bridge_ruleset([PORT], dropped=rules.Dropped(large=True))
+    text = rules.port_ruleset(PORT, dropped=rules.Dropped(large=True))
     assert "meta length > 1280 tcp sport 8080 drop" in text
     assert "meta length > 1280 tcp dport 8080 drop" in text
 

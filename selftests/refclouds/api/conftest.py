@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -164,8 +164,8 @@ class RecordingFabric:
     async def unplug(self, port_id: str) -> None:
         self.plugged.pop(port_id, None)
 
-    async def update_rules(self, port_id: str, rules: PortRules) -> None:
-        self.plugged[port_id] = (self.plugged[port_id][0], rules)
+    async def update_rules(self, rules: Mapping[str, PortRules]) -> None:
+        self.plugged |= {port_id: (self.plugged[port_id][0], one) for port_id, one in rules.items()}
 
     async def associate_floating(self, floating_ip: str, fixed_ip: str) -> None:
         await asyncio.sleep(self.slow_s)
