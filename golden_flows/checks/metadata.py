@@ -124,12 +124,16 @@ def channels_agree(facts: Facts) -> Said:
     names = ", ".join(one.name for one in present) or "none"
     missing = [name for name in facts.dst.channels if name not in {one.name for one in present}]
     missing = [name for name in missing if not facts.agent_channels.unread(name)]
+    unsure = facts.agent_channels.unsure if facts.agent_channels.through in missing else ""
+    missing = [name for name in missing if not unsure or name != facts.agent_channels.through]
     remedy = "switch the channel on, or take it out of the profile's channels"
     findings = [Finding(f"channel {name}", "present, as the profile says", "not seen", remedy) for name in missing]
     keys = sorted({key for one in present for key in one.keys})
     findings += [found for key in keys if (found := _disagreement(key, present)) is not None]
     if findings:
         return tuple(findings)
+    if unsure:
+        return NotObserved(unsure)
     if len(present) < 2:
         return NotApplicable(f"one channel cannot disagree; the guest saw: {names}")
     if not any(_common(one, other) for at, one in enumerate(present) for other in present[at + 1 :]):

@@ -41,8 +41,8 @@ def test_without_shims_it_does_not_work_and_the_cell_says_what_the_two_speak(tmp
 def test_a_shim_that_finds_nothing_to_read_steps_aside_and_says_so(tmp_path: Path) -> None:
     result = run_interop("private", "configdrive-iso", tmp_path, ["configdrive-iso:cd_label"], image=HTTP_ONLY)
     assert result.exit_code == 1, result.explain()
-    assert result.by_outcome("fail") == {"MD-9", "MD-10", "AU-1"}, result.explain()
+    assert result.by_outcome("fail") == {"AU-1"}, result.explain()
     # Nobody can log in to ask it, so that nothing is said of its cloud; the console has its word.
-    assert "MD-16" in result.by_outcome("blocked"), result.explain()
+    assert {"MD-9", "MD-10", "MD-16"} <= result.by_outcome("blocked"), result.explain()
     console = result.evidence("configdrive-iso.anne.console.log")
     assert "metadata-shim: config_drive: stepped aside: nothing to read" in console

@@ -30,8 +30,8 @@ def driveless(cell: Facts) -> GuestReport:
     return replace(report, config_drive=None)
 
 
-def finding(cell: Facts) -> Finding:
-    found = said("MD-16", cell)
+def finding(cell: Facts, check_id: str = "MD-16") -> Finding:
+    found = said(check_id, cell)
     assert isinstance(found, tuple)
     (one,) = found
     return one
@@ -85,6 +85,16 @@ def test_a_shim_that_found_no_drive_says_so_of_the_cloud() -> None:
         found = said(check_id, replace(cell, boot=replace(given(cell.boot), report=driveless(cell))))
         assert isinstance(found, tuple)
         assert found
+
+
+@pytest.mark.parametrize("through", ["config-drive", "ec2-http"])
+def test_a_channel_that_only_a_shim_reads_is_not_missing_because_the_shim_could_not_be_asked(through: str) -> None:
+    unseen = replace(READS, shim="ours", through=through, unseen="no SSH session")
+    cell = facts(unseen, *(replace(one, present=False, used=False) for one in UNTOLD))
+    said_of_it = said("MD-10", replace(cell, dst=replace(cell.dst, channels=(through,))))
+    assert said_of_it == NotObserved("the shim ours could not be asked: no SSH session")
+    found = finding(replace(cell, dst=replace(cell.dst, channels=(through, "openstack-http"))), "MD-10")
+    assert found.subject == "channel openstack-http", "which the agent reads itself"
 
 
 @pytest.mark.parametrize("through", ["config-drive", "ec2-http", PUSHED])
