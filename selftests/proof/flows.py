@@ -133,7 +133,11 @@ FLOWS = (
     ),
     # Without network_data nobody knows of the second NIC: nothing can be said of its driver.
     # Nor does anybody learn of one that comes later, where there is no DHCP.
-    Flow((fault("public-lite:nd_empty", "N2-1", "N2-5"),), blocked=frozenset({"N2-4", "N2-7", "PV-1", "PV-2"})),
+    Flow(
+        (fault("public-lite:nd_empty", "N2-1", "N2-5"),),
+        blocked=frozenset({"N2-4", "N2-7", "PV-1", "PV-2"}),
+        is_nightly=True,
+    ),
     # The same where the config drive is all there is: NICs need no driver, and no running guest is told of a new one.
     Flow(
         (fault("configdrive-iso:nd_empty", "N2-1"),),
@@ -246,6 +250,7 @@ FLOWS = (
             fault("posted-password:mac_changes", "LC-1"),
         ),
         dst="posted-password",
+        is_nightly=True,
     ),
     Flow((fault("posted-password:pw_lost", "AU-6"),), dst="posted-password", is_nightly=True),
     # From a cloud without IPv4 to one with both, whose router says of IPv6 what neither API nor metadata say.
@@ -273,6 +278,7 @@ FLOWS = (
         (fault("ec2-only:md_listing_html", "MD-1"), fault("ec2-only:iid_changes", "UD-3 LC-1")),
         src="vmdk",
         dst="ec2-only",
+        is_nightly=True,
     ),
     # Jumbo frames without DHCP, and host routes; the guest's agent errs where two of its NICs share a network.
     Flow(
@@ -283,6 +289,7 @@ FLOWS = (
             fault("multinic-jumbo:no_policy_route", "N2-3"),
         ),
         dst="multinic-jumbo",
+        is_nightly=True,
     ),
     # On the way home: a boot at home again, and one of the copy beside it.
     Flow(
