@@ -239,6 +239,7 @@ FLOWS = (
         ),
         src="configdrive-vfat",
         dst="configdrive-iso",
+        is_nightly=True,
     ),
     # A guest that posts a password, and keys as people leave them.
     Flow(
@@ -254,7 +255,12 @@ FLOWS = (
     ),
     Flow((fault("posted-password:pw_lost", "AU-6"),), dst="posted-password", is_nightly=True),
     # From a cloud without IPv4 to one with both, whose router says of IPv6 what neither API nor metadata say.
-    Flow((fault("ipv6:v6_mode_mix", "N1-8"), fault("ipv6:v6_md_off", "MD-8")), src="ipv6-only", dst="ipv6"),
+    Flow(
+        (fault("ipv6:v6_mode_mix", "N1-8"), fault("ipv6:v6_md_off", "MD-8")),
+        src="ipv6-only",
+        dst="ipv6",
+        is_nightly=True,
+    ),
     # IPv6 all the way: agent, login and application.
     Flow(
         (
