@@ -25,6 +25,7 @@ from golden_flows.workspace import new_run_id
 
 Event = dict[str, Any]
 
+ABOUT_PAIRS = ("--src=", "--dst=", "--shard=")
 WAYS = ("evidence_level", "evidence_detail")
 """What may differ between two machines' descriptions of one cloud: how this machine could run it."""
 
@@ -46,6 +47,11 @@ class _Part:
     @property
     def cells(self) -> tuple[Pair, ...]:
         return _pairs(self.started["cells"])
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What it was asked beside its pairs: which image, with or without shims …"""
+        return tuple(str(one) for one in self.started["argv"][1:] if not str(one).startswith(ABOUT_PAIRS))
 
     @property
     def whole(self) -> tuple[Pair, ...]:
@@ -71,7 +77,8 @@ def merge(folders: Sequence[Path], results_root: Path) -> Path:
         for part in parts:
             _copy_evidence(part, partial / "evidence")
         with (partial / "journal.jsonl").open("x", encoding="utf-8", errors="backslashreplace") as journal:
-            journal.writelines(json.dumps(event, ensure_ascii=False) + "\n" for event in _merged(run_id, parts))
+            for number, event in enumerate(_merged(run_id, parts), 1):
+                journal.write(json.dumps({**event, "by": run_id, "n": number}, ensure_ascii=False) + "\n")
             journal.flush()
             os.fsync(journal.fileno())
         partial.rename(target)
@@ -109,7 +116,13 @@ def _read(folder: Path) -> _Part:
             f"{path}: schema {started['schema']} is newer than {SCHEMA}, the newest this suite reads",
             "merge with the suite that wrote it",
         )
-    return _Part(folder, started, events, ended)
+    part = _Part(folder, started, events, ended)
+    if _plan(part.cells, started).sha256 != started.get("plan_sha256"):  # hashed anew below, it would look sound again
+        raise UsageError(
+            f"the plan in {path} is not the one that was hashed when the run began",
+            "merge the folder as the run left it",
+        )
+    return part
 
 
 def _require_one_run(parts: Sequence[_Part]) -> None:
@@ -126,6 +139,12 @@ def _require_one_run(parts: Sequence[_Part]) -> None:
                     f"{part.run} and {first.run} do not go together: not the same {what}",
                     "merge runs of one suite, guideline and set of options",
                 )
+        if part.options != first.options:
+            raise UsageError(
+                f"{part.run} and {first.run} do not go together: {' '.join(part.options) or 'no options'} and"
+                f" {' '.join(first.options) or 'no options'}",
+                "merge runs of one suite, guideline and set of options",
+            )
         if part.started.get("waivers") != first.started.get("waivers"):
             raise UsageError(
                 f"{part.run} and {first.run} do not go together: not the same waivers", "give all the same --waivers"
@@ -168,7 +187,7 @@ def _require_same_clouds(parts: Sequence[_Part]) -> None:
 def _merged(run_id: str, parts: Sequence[_Part]) -> Iterator[Event]:
     first = parts[0].started
     cells = tuple(dict.fromkeys(cell for part in parts for cell in (*part.whole, *part.cells)))
-    plan = Plan(cells, tuple(first["plan"]), str(first["guideline"]))
+    plan = _plan(cells, first)
     hosts = [part.started.get("host") or {} for part in parts]
     yield {
         **{key: first[key] for key in ("event", "suite_version", "guideline", "plan")},
@@ -204,6 +223,10 @@ def _merged(run_id: str, parts: Sequence[_Part]) -> Iterator[Event]:
     else:
         open_runs = ", ".join(part.run for part in parts if not part.ended)
         yield {"event": "note", "text": f"never ended: {open_runs}"}
+
+
+def _plan(cells: Sequence[Pair], started: Event) -> Plan:
+    return Plan(tuple(cells), tuple(str(one) for one in started["plan"]), str(started["guideline"]))
 
 
 def _copy_evidence(part: _Part, folder: Path) -> None:

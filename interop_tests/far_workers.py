@@ -102,11 +102,21 @@ class FarWorker:
                 "install the same version on every machine",
             )
         workspace = Workspace.create(platformdirs.user_cache_path("golden-flows") / "far", f"{context.run_id}-{part}")
+        try:
+            return cls._begin(context, part, told, workspace)
+        except BaseException:
+            workspace.remove()
+            raise
+
+    @classmethod
+    def _begin(cls, context: RunContext, part: str, told: Parcel, workspace: Workspace) -> FarWorker:
         mine = replace(context, results=workspace.results, scratch=workspace.scratch, lending_ticket="")
-        guideline = load_guideline(mine.plan.guideline)
-        session = Session.open(mine, guideline, load_checks(), part)
-        session.journal.write("run_started", run=context.run_id, schema=journal_module.SCHEMA)
-        sent_bytes = session.journal.path.stat().st_size  # the run has begun already, at home
+        # Whose this ledger is. By a writer of its own, as it is not sent: at home the run has begun already.
+        beginning = Journal(mine.results)
+        beginning.write("run_started", run=context.run_id, schema=journal_module.SCHEMA)
+        beginning.close()
+        sent_bytes = beginning.path.stat().st_size
+        session = Session.open(mine, load_guideline(mine.plan.guideline), load_checks(), part)
         session.journal.write(
             "note",
             text=f"worker {part} is on {platform.node()}: {platform.platform()}, {psutil.cpu_count()} cores,"
@@ -133,8 +143,10 @@ class FarWorker:
     def close(self) -> Parcel:
         """Stop this machine's reference clouds and remove what is here; the last parcel."""
         try:
-            self.session.end_cell()
-            self.lender.close()
+            try:
+                self.session.end_cell()
+            finally:
+                self.lender.close()
             return self.parcel()
         finally:
             self.session.disconnect()

@@ -233,6 +233,8 @@ class InteropRun:
             receive(self.session.journal, parcel)
         except RecordError as error:
             self._lost_record = error
+            if distribution := self._config.pluginmanager.getplugin("dsession"):
+                distribution.shouldstop = error.what  # what cannot be written down is not tried
 
     # -- end
 

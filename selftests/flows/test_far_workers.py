@@ -141,5 +141,6 @@ def test_two_machines_tell_a_run_s_stories_and_the_journal_is_one(tmp_path: Path
     told = [event["text"] for event in events if event["event"] == "note" and event["text"].startswith("worker ")]
     assert len(told) == 2, "each machine says what it is"
     assert sum(event["event"] == "run_started" for event in events) == 1
+    assert not run.doubts, "nothing of what was written far away is missing here"
     kept = {event["sha256"] for event in events if event["event"] == "evidence"}
     assert kept == {path.name for path in (folder / "evidence").iterdir()}, "evidence came along"

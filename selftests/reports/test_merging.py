@@ -14,6 +14,7 @@ from golden_flows.journal import Journal
 from golden_flows.merging import merge
 from golden_flows.model.cloud import Pair
 from golden_flows.model.outcome import ExitCode
+from golden_flows.model.plan import Plan
 from golden_flows.model.stage import Stage
 from reports.formats import results_json
 from reports.read import read_run
@@ -98,11 +99,23 @@ def _again(tmp_path: Path) -> None:
 
 
 def _other_guideline(tmp_path: Path) -> None:
-    _rewrite(part(tmp_path, "other", ("vlan", "public")).path, guideline="2025.06")
+    checks = tuple(one.id for one in load_guideline("2026.11").requirements)
+    plan = Plan((Pair("vlan", "public"),), checks, "2025.06")
+    path = part(tmp_path, "other", ("vlan", "public")).path
+    _rewrite(path, guideline=plan.guideline, plan_sha256=plan.sha256)
 
 
 def _other_checks(tmp_path: Path) -> None:
     part(tmp_path, "other", ("vlan", "public"), plan=["EX-1"])
+
+
+def _less_planned(tmp_path: Path) -> None:
+    """Somebody took a check out of the plan, which the merged run would hash anew."""
+    _rewrite(part(tmp_path, "other", ("vlan", "public")).path, cells=[["vlan", "public"], ["vlan", "vlan"]])
+
+
+def _other_image(tmp_path: Path) -> None:
+    _rewrite(part(tmp_path, "other", ("vlan", "public")).path, argv=["golden-flows", "--src=vlan", "--image=app"])
 
 
 def _other_suite(tmp_path: Path) -> None:
@@ -140,6 +153,8 @@ def _rewrite(path: Path, **fields: Any) -> None:
         (_again, "private → public is in run-1 and in other"),
         (_other_guideline, "not the same guideline"),
         (_other_checks, "not the same checks"),
+        (_less_planned, "is not the one that was hashed when the run began"),
+        (_other_image, "--image=app and no options"),
         (_other_suite, "not the same version of the suite"),
         (_other_shards, "shards of different plans"),
         (_other_cloud, "public was not the same cloud in run-1 and in other: active_faults"),
@@ -182,6 +197,16 @@ def test_evidence_that_was_altered_since_is_named_and_nothing_half_made_stays(tm
     with pytest.raises(InteropError, match=rf"evidence {altered.name[:12]}… of run run-2 was altered"):
         merged(tmp_path, folders)
     assert list((tmp_path / "results").iterdir()) == []
+
+
+def test_a_line_taken_out_of_the_merged_journal_is_missed(tmp_path: Path) -> None:
+    folder = merged(tmp_path, both(tmp_path))
+    lines = (folder / "journal.jsonl").read_text("utf-8").splitlines()
+    for taken in (1, len(lines) // 2):
+        (folder / "journal.jsonl").write_text("\n".join([*lines[:taken], *lines[taken + 1 :]]) + "\n", "utf-8")
+        run = read_run(folder, load=load_guideline)
+        assert run.exit_code is ExitCode.INCOMPLETE
+        assert "1 lines of the journal are missing" in run.doubts
 
 
 def test_a_torn_line_is_told_with_the_run_it_is_of(tmp_path: Path) -> None:
