@@ -68,7 +68,9 @@ def open_(why: str) -> Expected:
     return Expected(Ahead.OPEN, why)
 
 
-_LOOKS_INSIDE = frozenset("AP-2 AU-4 AU-10 BT-5 N1-4 N2-3 N2-5 N2-6 N2-8 PV-2 PV-3 PV-5".split())  # noqa: SIM905
+_LOOKS_INSIDE = frozenset(
+    ("AP-2", "AU-4", "AU-10", "BT-5", "N1-4", "N2-3", "N2-5", "N2-6", "N2-8", "PV-2", "PV-3", "PV-5")
+)
 
 
 def _claims(cell: Prospect) -> str:

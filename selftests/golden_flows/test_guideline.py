@@ -22,7 +22,8 @@ PROVED_BY_FACTS_ALONE = {
     "N1-4": "a cloud whose NICs ignore the ports' MACs gives no lease either",
 }
 GATE = (
-    "EX-2 EX-3 EX-4 IM-2 CV-2 CV-3 BT-1 BT-2 BT-4 N1-4 MD-3 MD-10 N2-1 N2-2 PV-1 AU-1 AU-3 UD-1 UD-3 AP-1 LC-2".split()  # noqa: SIM905
+    *("EX-2", "EX-3", "EX-4", "IM-2", "CV-2", "CV-3", "BT-1", "BT-2", "BT-4", "N1-4", "MD-3"),
+    *("MD-10", "N2-1", "N2-2", "PV-1", "AU-1", "AU-3", "UD-1", "UD-3", "AP-1", "LC-2"),
 )
 
 

@@ -11,8 +11,10 @@ import pytest
 
 from golden_flows.errors import RecordError, UsageError
 from golden_flows.journal import Journal
+from golden_flows.lending import Lender
 from golden_flows.model.cloud import Pair
 from golden_flows.model.stage import Stage
+from golden_flows.session import RunContext, Session
 from golden_flows.workspace import Workspace
 from interop_tests.far_workers import FarWorker, far_hosts, joined, receive
 
@@ -54,7 +56,7 @@ def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FarWorker:
     journal = Journal(workspace.results)
     session = SimpleNamespace(journal=journal, end_cell=lambda: journal.write("note", text="cell over"))
     session.disconnect = journal.close
-    return FarWorker(cast("object", session), workspace, cast("object", SimpleNamespace(close=lambda: None)))  # type: ignore[arg-type]
+    return FarWorker(cast(Session, session), workspace, cast(Lender, SimpleNamespace(close=lambda: None)))
 
 
 def test_everything_comes_home_once_in_order_and_with_its_evidence(far: FarWorker, tmp_path: Path) -> None:
@@ -99,4 +101,4 @@ def test_evidence_that_was_damaged_on_the_way_is_no_evidence(tmp_path: Path) -> 
 
 def test_another_version_of_the_suite_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match=r"has golden-flows .*, the run is of 99"):
-        FarWorker.begin(cast("object", None), "gw0", {"suite_version": "99"})  # type: ignore[arg-type]
+        FarWorker.begin(cast(RunContext, None), "gw0", {"suite_version": "99"})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -59,8 +60,8 @@ def test_what_could_not_be_listed_earns_no_pass() -> None:
     ],
     ids=["MAC", "address", "port"],
 )
-def test_a_port_that_is_another_after_the_reboot_is_a_finding(changes: dict[str, str]) -> None:
-    assert "LC-1" in failing(with_power(ports=(replace(port(0), **changes), port(1))))  # type: ignore[arg-type]
+def test_a_port_that_is_another_after_the_reboot_is_a_finding(changes: dict[str, Any]) -> None:
+    assert "LC-1" in failing(with_power(ports=(replace(port(0), **changes), port(1))))
 
 
 def test_a_nic_that_is_gone_after_the_reboot_is_a_finding() -> None:

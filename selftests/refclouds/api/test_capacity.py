@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,6 +32,10 @@ def with_quota(**fields: int) -> Callable[[Profile], Profile]:
 def listed(cloud: Any, query: str = "") -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = cloud.call("GET", f"/compute/v2.1/servers/detail{query}").json()["servers"]
     return found
+
+
+def is_gone(cloud: Any, server_id: str) -> bool:
+    return server_id not in {server["id"] for server in listed(cloud)}
 
 
 def refused(answer: Any) -> tuple[int, str]:
@@ -287,7 +292,7 @@ def test_the_first_server_of_an_image_boots_and_the_others_may_start_from_a_temp
     for spec in cloud.hypervisor.started[:6]:
         assert not any(line.startswith("drop") for line in cloud.hypervisor.log)
         cloud.call("DELETE", f"/compute/v2.1/servers/{spec.id}")
-        wait("it to go", lambda: not {server["id"] for server in listed(cloud)} & {spec.id})  # noqa: B023
+        wait("it to go", partial(is_gone, cloud, spec.id))
     assert [line for line in cloud.hypervisor.log if line.startswith("drop")] == [f"drop {others[0]}"]
 
 
