@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from openstack import exceptions as sdk_errors
+
 from golden_flows.clouds import deletion, discovery, headroom, image_import, images, interfaces, servers, token_probe
 from golden_flows.clouds import networks as network_api
 from golden_flows.clouds.config import CloudConfig
@@ -259,9 +261,18 @@ class Cloud:
         pool = network_api.find_external(self._api, network)
         # A floating IP has no name; its description carries the prefix instead.
         label = self._full(f"for-{server_id}")
-        key = self._ledger.planned(self.name, "floating_ip", label)
+        network_sdk = self._api.sdk.network
         with self._api.guard("taking a floating IP"):
-            taken = self._api.sdk.network.create_ip(floating_network_id=pool.id, port_id=port_id, description=label)
+            # Asked for before, and the answer was lost: once taken it is there, and planned already.
+            key = next((one.key for one in self._ledger.open_entries(self.name) if one.name == label), None)
+            taken = next(iter(network_sdk.ips(description=label)), None) if key else None
+            key = key or self._ledger.planned(self.name, "floating_ip", label)
+            try:
+                taken = taken or network_sdk.create_ip(floating_network_id=pool.id, port_id=port_id, description=label)
+            except sdk_errors.HttpException as error:
+                if 400 <= (error.status_code or 0) < 500:
+                    self._ledger.gone(key)  # refused, so it was never made
+                raise
         self._ledger.created(key, str(taken.id))
         return str(taken.floating_ip_address)
 

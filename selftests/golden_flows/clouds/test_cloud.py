@@ -69,6 +69,20 @@ def test_a_server_lives_and_everything_goes(drive: Drive) -> None:
     assert read_ledger(driven.journal.path)[1] == ()
 
 
+def test_an_address_is_taken_once_and_a_refusal_leaves_no_entry(drive: Drive) -> None:
+    driven = drive()
+    cloud = driven.cloud
+    server = driven.boot()
+    (port,) = cloud.list_ports(server.id, cloud.find_networks(["private"]))
+    with pytest.raises(CloudError, match="taking a floating IP"):
+        cloud.attach_floating_ip(server.id, "00000000-0000-0000-0000-000000000000", "public")
+    assert not [one for one in read_ledger(driven.journal.path)[1] if one.kind == "floating_ip"]
+    taken = cloud.attach_floating_ip(server.id, port.port_id, "public")
+    assert cloud.attach_floating_ip(server.id, port.port_id, "public") == taken, "its answer may have been lost"
+    assert len([one for one in read_ledger(driven.journal.path)[1] if one.kind == "floating_ip"]) == 1
+    assert cloud.cleanup(soon()).leftovers == ()
+
+
 def test_an_image_moves_and_comes_back_the_same(drive: Drive, tmp_path: Path, image_file: Path) -> None:
     source, destination = drive("private"), drive("public-lite")
     content = image_file.read_bytes()
