@@ -41,6 +41,7 @@ GRUB without a configuration (Xen's pvgrub on a disk that it cannot read) asks s
 """
 
 FAILED = re.compile("|".join((*NO_ROOT, *NO_DISK)), re.IGNORECASE | re.MULTILINE)
+_NO_ROOT = re.compile("|".join(NO_ROOT), re.IGNORECASE | re.MULTILINE)
 FAILURE_LINES = 3
 """An initramfs that gives up says so, names the device, and offers a shell."""
 
@@ -92,11 +93,13 @@ def server_is_active_and_guest_is_up(facts: Facts) -> Said:
 
 
 def ends_in_failure(console: str) -> bool:
-    """Whether the last that a guest said is that its boot failed. Firmware may yet try another device, so this is no
-    proof before the console has been quiet for a while.
+    """Whether the last that a guest said is that its boot failed.
+
+    Firmware and GRUB go on with the next device or without what they miss, and say so: theirs must be the last line. It
+    is no proof before the console has been quiet for a while.
     """
     last = [line for line in console.splitlines() if line.strip()][-FAILURE_LINES:]
-    return bool(FAILED.search("\n".join(last)))
+    return bool(_NO_ROOT.search("\n".join(last)) or FAILED.search("".join(last[-1:])))
 
 
 def what_the_console_tells(console: str) -> str:

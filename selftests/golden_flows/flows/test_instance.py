@@ -171,6 +171,8 @@ NO_DISK = "SeaBIOS (version 1.16)\nBooting from Hard Disk...\nBoot failed: not a
         ("grub> ", 30.0),
         # What the firmware said of one device is not the end: GRUB is silent while it reads.
         (NO_DISK.replace("No bootable device.", "Booting from Hard Disk...\nGRUB loading.\nWelcome\nLoading"), 300.0),
+        ("Booting from DVD/CD...\nBoot failed: Could not read from CDROM\nBooting from Hard Disk...\n", 300.0),
+        ("error: no such device: 1234.\nLoading Linux ...\nLoading initial ramdisk ...\n", 300.0),
         ("", 300.0),
         ("[ 1.0] Linux version 6.1", 300.0),
     ],
