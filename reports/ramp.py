@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from golden_flows.model.burst import Ramp
+from golden_flows.model.burst import Ramp, duration
 
 WIDTH, HEIGHT = 600.0, 150.0
 """Of the plot, in units of the picture."""
 _TICKS_MAX = 6
 _STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
-
-
-def duration(seconds: float) -> str:
-    """``0.4 s``, ``12 s``, ``2 min 05 s``."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds + 0.5), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def words(ramp: Ramp) -> str:

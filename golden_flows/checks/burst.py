@@ -30,17 +30,18 @@ def all_come_up_and_answer(facts: Facts) -> Said:
     if seen.error or not seen.servers:
         return NotObserved(f"{_count(seen)}; it was not followed to its end: {shorten(seen.error, 300)}")
     if seen.lacks_room:
-        reasons = "; ".join(dict.fromkeys(shorten(one.fault, 200) for one in seen.missing))
+        reasons = "; ".join(dict.fromkeys(shorten(one.fault or one.untaken, 200) for one in seen.missing))
         return NotObserved(f"no room, which is no defect of the pair: {_count(seen)}: {reasons}")
     remedy = "see the consoles in the evidence; a cloud that takes min_count makes as many, or refuses"
     by_reason: dict[str, list[BurstServer]] = {}
-    for one in seen.missing:
-        if not one.is_refused_for_room:
-            by_reason.setdefault(why_missing(one), []).append(one)
-    return tuple(
+    for one in seen.failed:
+        by_reason.setdefault(why_missing(one), []).append(one)
+    findings = [
         Finding(_named(group), "up, and Anne's app answers with the nonce of this burst", shorten(why, 200), remedy)
         for why, group in by_reason.items()
-    )
+    ]
+    unasked = [one for one in seen.missing if one.is_unasked]
+    return verdict(findings, [f"{one.name}: {shorten(why_missing(one), 200)}" for one in unasked[:NAMED_MAX]])
 
 
 @check("BU-2", needs=("boot", "burst"))
@@ -67,6 +68,9 @@ def nobody_shares_an_identity(facts: Facts) -> Said:
     unseen = [*_not_up(seen), *(f"{one.name}: {_why_unseen(one)}" for one in seen.up if one.host_key is None)]
     if facts.dst.auth:  # launched with no way in, nobody was to look inside
         unseen += [f"{one.name}: no look at its machine-id" for one in seen.up if one.machine_id is None]
+    for one in seen.up:
+        if not one.words[2] and not (one.told and one.told.boot_id):
+            unseen.append(f"{one.name}: nothing was seen that its kernel drew at random")
     if kept and not findings and not unseen:
         return NotApplicable(f"all but their machine-ids are different: {cannot}")
     return verdict(findings[:FINDINGS_MAX], unseen)
@@ -86,6 +90,8 @@ def each_is_told_its_own(facts: Facts) -> Said:
     for one in seen.up:
         if one.told is None:
             unseen.append(f"{one.name}: {_why_unseen(one)}")
+        elif not (one.told.uuid or one.told.hostname or one.words[1] or seen.sent_sha256):
+            unseen.append(f"{one.name}: it said nothing of what it was told")
         findings += _misled(one, seen.sent_sha256)
     return verdict(findings[:FINDINGS_MAX], unseen)
 
@@ -105,8 +111,13 @@ def further_nics_are_right_on_each(facts: Facts) -> Said:
     for one in seen.up:
         if one.told is None:
             unseen.append(f"{one.name}: {_why_unseen(one)}")
-        elif not one.told.links or len(one.nics) < 2:
+        elif not one.told.links or not one.nics:
             unseen.append(f"{one.name}: its NICs are not known")
+        elif len(one.nics) < len(boot.ports):
+            more = "give every server of one request the ports that the others have"
+            findings.append(Finding(f"ports of {one.name}", str(len(boot.ports)), str(len(one.nics)), more))
+        elif without := [nic.mac for nic in one.nics[1:] if not nic.addresses]:
+            unseen.append(f"{one.name}: the API knows no address of {', '.join(without)}")
         else:
             findings += _wrong_nics(one)
     return verdict(findings[:FINDINGS_MAX], unseen)

@@ -324,7 +324,7 @@ class Anne:
         _, image_id = self._imported()
         seen = burst.burst(self._at, self._abroad(), self._at.dst.show_image(image_id), self._record)
         self.facts = replace(self.facts, burst=seen)
-        if seen.missing and not seen.lacks_room and not seen.error:
+        if seen.failed and not seen.error:
             raise StageStopped(f"{len(seen.up)} of {seen.asked} instances came up")
 
     # -- and nothing is left

@@ -27,7 +27,7 @@ from golden_flows.flows.story import APP_PORT, NONCE_PATH, UserData, user_data_o
 from golden_flows.guests.jump import WayInBroken
 from golden_flows.guests.ssh import generate_key
 from golden_flows.guests.tcp import HttpAnswer, http_get, url_of
-from golden_flows.model.burst import BurstFacts, BurstServer
+from golden_flows.model.burst import BurstFacts, BurstServer, duration
 from golden_flows.model.facts import BootFacts
 from golden_flows.waiting import Clock, Deadline, wait_for
 
@@ -176,8 +176,9 @@ class _Burst:
         deadline = Deadline.after((self._at.burst + 2) * self._timeout_s, self._clock)
         try:
             wait_for("the burst", step, deadline=deadline, every_s=LOOK_S)
-            self._tell_progress(last=True)
             self._ask_once_more()
+            self._take_in(self._fleet.look())  # ACTIVE still, too
+            self._tell_progress(last=True)
         except RecordError:
             raise
         except InteropError as trouble:  # what is known of them by then stays known
@@ -207,7 +208,9 @@ class _Burst:
             one.asking = None
         if one.looking is not None and one.looking.done():
             one.seen, one.looking = replace(one.looking.result(), status=one.seen.status, fault=one.seen.fault), None
-        if one.seen.up_s is not None or one.seen.status != "ACTIVE" or one.asking or time.monotonic() < one.next_s:
+        if one.seen.up_s is not None or one.seen.status != "ACTIVE" or _is_given_up(one.seen):
+            return
+        if one.asking or time.monotonic() < one.next_s:
             return
         server = ServerRef(one.seen.id, one.seen.full_name, login.password)
         one.asking = self._askers.submit(self._ask, one, server, asked, login)
@@ -235,9 +238,10 @@ class _Burst:
             self._error = str(trouble)  # until somebody gets through again
             return
         except InteropError as trouble:
-            one.seen = replace(one.seen, error=trouble.what)
+            one.seen = replace(one.seen, error=trouble.what, untaken="" if one.boot else trouble.what)
             return
         self._error = ""
+        one.seen = replace(one.seen, untaken="")
         text = text_of(answer)
         one.seen = replace(one.seen, answer=text, error=answer.error, nics=nics_of(boot))
         if text is not None and text.startswith(self._nonce):
@@ -254,7 +258,7 @@ class _Burst:
 
     def _is_waiting(self) -> bool:
         """Whether one of them may yet come up."""
-        return any(one.seen.up_s is None and one.seen.status not in _ENDED for one in self._ones.values())
+        return any(one.seen.up_s is None and not _is_given_up(one.seen) for one in self._ones.values())
 
     def _all_over(self) -> bool:
         """Whether nothing more is to be expected of any of them."""
@@ -265,8 +269,8 @@ class _Burst:
 
     def _tell_progress(self, *, last: bool = False) -> None:
         ones = [one.seen for one in self._ones.values()]
-        failed = sum(one.status in _ENDED for one in ones)
-        text = f"{NAME}: {sum(one.up_s is not None for one in ones)} of {self._at.burst} up"
+        failed = sum(_is_given_up(one) for one in ones)
+        text = f"{NAME}: {sum(one.is_up for one in ones)} of {self._at.burst} up"
         text += f", {failed} failed" if failed else ""
         if (looking := sum(one.looking is not None for one in self._ones.values())) and not self._is_waiting():
             text += f", {looking} still to be looked at"
@@ -309,11 +313,10 @@ def _unmade(names: tuple[str, ...], servers: Sequence[BurstServer]) -> list[str]
     return [name for name in names if name not in known][: max(0, len(names) - len(servers))]
 
 
+def _is_given_up(one: BurstServer) -> bool:
+    """Whether it is asked for nothing more: it has ended, or there is no address left for it."""
+    return one.status in _ENDED or one.is_refused_for_room
+
+
 def _any(answer: FleetAnswer) -> str:
     return next(iter(answer.refused.values()))
-
-
-def duration(seconds: float) -> str:
-    """``3 min 10 s``."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -14,7 +14,8 @@ DEFAULT_COUNT = 36
 NONE_LEFT = "not asked for: the cloud had no room for one before it"
 _CAPACITY = re.compile(
     r"quota|over ?limit|HTTP 413|no valid host|not enough hosts|insufficient compute resources|no more (ip|fixed|free)"
-    r"|no (free|available) (ip|address)|IpAddressGenerationFailure|limit ?exceeded|" + re.escape(NONE_LEFT),
+    r"|no (free|available) (ip|address)|IpAddressGenerationFailure|limit ?exceeded|HTTP 429|too many requests|"
+    + re.escape(NONE_LEFT),
     re.IGNORECASE,
 )
 """How OpenStack says that there is no more of something: nova/exception.py (``NoValidHost``, ``OverQuota``,
@@ -65,6 +66,8 @@ class BurstServer:
     status: str = ""
     fault: str = ""
     """Of a server in ERROR; or why the API did not take it."""
+    untaken: str = ""
+    """Why it has no address that anybody could ask, though it is there: an address pool that is empty, or ours."""
     nics: tuple[BurstNic, ...] = ()
     active_s: float | None = None
     """From the request to the first look at which it was ACTIVE."""
@@ -83,12 +86,17 @@ class BurstServer:
 
     @property
     def is_up(self) -> bool:
-        return self.up_s is not None and not self.lost
+        return self.up_s is not None and not self.lost and self.status == "ACTIVE"
 
     @property
     def is_refused_for_room(self) -> bool:
         """Whether it is missing because the cloud has no more room."""
-        return not self.is_up and is_capacity(self.fault)
+        return not self.is_up and (is_capacity(self.fault) or is_capacity(self.untaken))
+
+    @property
+    def is_unasked(self) -> bool:
+        """Whether it may well be up, and nobody could ask."""
+        return not self.is_up and self.status == "ACTIVE" and bool(self.untaken) and not self.is_refused_for_room
 
     @property
     def words(self) -> tuple[str, str, str]:
@@ -125,6 +133,11 @@ class BurstFacts:
         return tuple(one for one in self.servers if not one.is_up)
 
     @property
+    def failed(self) -> tuple[BurstServer, ...]:
+        """Those that are missing, and neither for want of room nor for ours."""
+        return tuple(one for one in self.missing if not one.is_refused_for_room and not one.is_unasked)
+
+    @property
     def lacks_room(self) -> bool:
         """Whether room alone is what those that are missing lack."""
         return bool(self.missing) and all(one.is_refused_for_room for one in self.missing)
@@ -156,6 +169,14 @@ class Ramp:
         return self.up_s[-1] if self.up_s else None
 
 
+def duration(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``2 min 05 s``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
 def ramp_of(facts: BurstFacts) -> Ramp:
     def sorted_s(moments: Sequence[float | None]) -> tuple[float, ...]:
         return tuple(sorted(round(one, 1) for one in moments if one is not None))
@@ -164,7 +185,7 @@ def ramp_of(facts: BurstFacts) -> Ramp:
         asked=facts.asked,
         way=facts.way,
         active_s=sorted_s([one.active_s for one in facts.servers]),
-        up_s=sorted_s([one.up_s for one in facts.servers]),
+        up_s=sorted_s([one.up_s for one in facts.up]),
         lacking=tuple(
             f"{one.name}: {why_missing(one)}{f' ({one.error})' if one.error else ''}" for one in facts.missing
         ),
@@ -177,6 +198,8 @@ def why_missing(one: BurstServer) -> str:
         return one.fault or "never made, and nobody says why"
     if one.status != "ACTIVE":
         return f"{one.status}{f': {one.fault}' if one.fault else ''}"
+    if one.untaken:
+        return f"ACTIVE, and nobody could ask it: {one.untaken}"
     if one.lost:
         return f"came up, and when all had: {one.lost}"
     if one.answer is not None:

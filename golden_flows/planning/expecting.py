@@ -45,6 +45,8 @@ class Prospect:
     dst: Outlook
     owned: bool
     """Whether hostile checks may be tried on the destination."""
+    burst: int = 0
+    """So many instances at once; 0: none."""
 
 
 Said = Expected | None
@@ -139,6 +141,10 @@ def _subnets(cell: Prospect) -> tuple[NetworkFound, ...] | None:
 def _unread(cell: Prospect) -> Expected:
     what = "networks" if cell.dst.networks is None else "subnets"
     return open_(f"the {what} of {cell.dst.name} could not be read")
+
+
+def _has_company(cell: Prospect) -> Said:
+    return not_("a burst of one has nobody to share anything with") if cell.burst == 1 else None
 
 
 def _told_of_nics(cell: Prospect) -> Said:
@@ -364,6 +370,7 @@ RULES: Mapping[str, Rule] = {
     "UD-5": _carries_user_data,
     "UD-7": _carries_user_data,
     "UD-8": _files,
+    "BU-2": _has_company,
     "BU-4": _told_of_nics,
 }
 """Those that are not here apply to every cell."""

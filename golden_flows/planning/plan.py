@@ -93,7 +93,7 @@ def draw_up(asked: Asked, *, check: CheckReference = reference_clouds.check) -> 
     cells = []
     for pair in choice.cells:
         src, dst = clouds[pair.src], clouds[pair.dst]
-        cell = Prospect(src, dst, owned=dst.name in asked.owned)
+        cell = Prospect(src, dst, owned=dst.name in asked.owned, burst=asked.burst)
         begins = not src.troubles and not dst.troubles
         expected = {one.id: expect(checks[one.id], cell) for one in guideline.requirements if one.id in checks}
         offers = {name: choice.offers[name] for name in choice.reference}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jinja2
 
+from golden_flows.model.burst import duration
 from golden_flows.model.guideline import Level
 from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import Outcome
@@ -70,7 +71,7 @@ def write(run: Run, folder: Path) -> Path:
 
 def page(run: Run, kept: dict[str, Kept]) -> str:
     found = templates()
-    found.filters["duration"] = ramp.duration
+    found.filters["duration"] = duration
     found.filters["ramp_words"] = ramp.words
     found.filters["ramp_picture"] = ramp.picture
     columns = [_column(run, cell) for cell in run.cells]

@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from golden_flows.model.burst import duration
 from golden_flows.model.guideline import Level
 from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import Outcome
 from reports.atomic import put_text
 from reports.grid import grid, is_grid, places, troubles
 from reports.kept import Kept, read_kept
-from reports.ramp import duration, quarters, words
+from reports.ramp import quarters, words
 from reports.rows import (
     EXIT_MEANINGS,
     MEANINGS,

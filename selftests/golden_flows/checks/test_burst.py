@@ -108,6 +108,27 @@ def test_what_we_could_not_follow_is_broken() -> None:
     assert "followed" in unseen("BU-1", burst(one(1), silent(2), error="cloud 'x': it did not answer in time"))
 
 
+def test_no_address_left_for_a_server_is_want_of_room() -> None:
+    none_left = "taking a floating IP: HTTP 409 No more IP addresses available on network 1."
+    seen = burst(one(1), silent(2, untaken=none_left))
+    assert "no room, which is no defect of the pair: 1 of 2 instances came up: taking a" in unseen("BU-1", seen)
+    assert seen.failed == ()
+
+
+def test_a_server_that_nobody_could_ask_is_ours() -> None:
+    seen = burst(one(1), silent(2, untaken="listing ports: HTTP 503"))
+    assert unseen("BU-1", seen) == "burst-2: ACTIVE, and nobody could ask it: listing ports: HTTP 503"
+    assert seen.failed == ()
+    assert found("BU-1", burst(one(1), silent(2, untaken="listing ports: HTTP 503"), silent(3))) == ["burst-3"]
+
+
+@pytest.mark.parametrize("status", ["ERROR", "DELETED", "SHUTOFF"])
+def test_who_came_up_must_be_active_still_when_all_have(status: str) -> None:
+    seen = burst(one(1), replace(one(2), status=status, fault="boom"))
+    assert found("BU-1", seen) == ["burst-2"]
+    assert len(ramp_of(seen).up_s) == 1
+
+
 # -- BU-2
 
 
@@ -147,6 +168,12 @@ def test_whoever_was_not_looked_at_earns_no_pass() -> None:
         assert "no SSH session" in unseen(check_id, burst(one(1), blind))
 
 
+def test_without_anything_drawn_at_random_nobody_is_known_to_draw_for_himself() -> None:
+    mute = with_told(replace(one(2), answer="0a1b2c"), boot_id="")
+    assert "drew at random" in unseen("BU-2", burst(one(1), mute))
+    assert said("BU-2", cell(burst(one(1), with_told(replace(one(2), answer="0a1b2c"))))) == ()
+
+
 def test_a_burst_of_one_shares_nothing() -> None:
     assert isinstance(said("BU-2", cell(burst(one(1)))), NotApplicable)
 
@@ -163,6 +190,11 @@ def test_each_must_be_told_its_own() -> None:
     assert told_otherwise(hostname="interop-run-1-burst-3.novalocal") == ["host name of burst-2"]
     assert told_otherwise(user_data_sha256="0") == ["user data of burst-2"]
     assert told_otherwise(user_data_sha256=None) == ["user data of burst-2"]
+
+
+def test_who_says_nothing_of_himself_was_not_seen_to_be_told() -> None:
+    mute = with_told(replace(one(2), answer="0a1b2c"), uuid=None, hostname=None, user_data_sha256=None)
+    assert "said nothing of what it was told" in unseen("BU-3", burst(one(1), mute, sent_sha256=""))
 
 
 def test_the_app_s_own_word_counts_as_well() -> None:
@@ -209,3 +241,10 @@ def test_the_ramp_is_sorted_and_names_who_is_missing() -> None:
     assert ramp.up_s == (10.0, 20.0)
     assert ramp.active_s == (2.0, 4.0, 6.0)
     assert ramp.lacking == (f"burst-3: ERROR: {NO_HOST}", "burst-4: never made, and nobody says why")
+
+
+def test_a_port_less_than_the_others_have_is_a_finding_and_one_without_an_address_was_not_seen() -> None:
+    whole, short = one(2), replace(one(2), nics=one(2).nics[:1])
+    assert found("BU-4", burst(one(1), short)) == ["ports of burst-2"]
+    bare = replace(whole, nics=(whole.nics[0], replace(whole.nics[1], addresses=())))
+    assert "the API knows no address" in unseen("BU-4", burst(one(1), bare))
