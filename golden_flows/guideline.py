@@ -12,7 +12,7 @@ from importlib import resources
 import golden_flows.checks
 from golden_flows.errors import UsageError
 from golden_flows.model.check import REGISTRY, Check
-from golden_flows.model.guideline import Guideline, KillMatrix, Level, Requirement
+from golden_flows.model.guideline import Guideline, KillMatrix, Level, NotObservable, Requirement
 from golden_flows.model.stage import Stage
 
 CURRENT = "2026.11"
@@ -57,12 +57,14 @@ def parse_guideline(content: bytes) -> Guideline:
             source=one["source"],
             remedy=one["remedy"],
             faults=tuple(one["faults"]),
+            applies=one.get("applies", ""),
             option=one.get("option", ""),
         )
         for one in document["checks"]
     ]
     requirements.sort(key=lambda one: order.index(one.stage))  # stable: file order within a stage
-    return Guideline(document["version"], tuple(requirements))
+    not_observable = tuple(NotObservable(**one) for one in document["not_observable"])
+    return Guideline(document["version"], tuple(requirements), not_observable)
 
 
 def load_kill_matrix(version: str) -> KillMatrix | None:

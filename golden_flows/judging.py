@@ -16,9 +16,11 @@ from golden_flows.model.stage import Stage
 FACTS_OF: Final = {
     "source_boot": Stage.EXPORT,
     "export": Stage.EXPORT,
+    "exported_disk": Stage.EXPORT,
     "transfer": Stage.TRANSFER,
     "imported": Stage.IMPORT,
     "token_death": Stage.IMPORT,
+    "import_probes": Stage.IMPORT,
     "conversion": Stage.CONVERSION,
     "boot": Stage.BOOT,
     "agent_channels": Stage.BOOT,
@@ -28,6 +30,7 @@ FACTS_OF: Final = {
     "account": Stage.AUTH,
     "metadata_seen": Stage.AUTH,
     "network_seen": Stage.AUTH,
+    "platform": Stage.AUTH,
     "user_data": Stage.USER_DATA,
     "hotplug": Stage.USER_DATA,
     "limits": Stage.USER_DATA,
@@ -41,7 +44,7 @@ FACTS_OF: Final = {
 }
 """Which stage reads each field of ``Facts``."""
 
-READ_INSIDE: Final = frozenset({"files", "ipv6", "metadata_seen", "network_seen"})
+READ_INSIDE: Final = frozenset({"files", "ipv6", "metadata_seen", "network_seen", "platform"})
 """Fields that are read by logging in, and None where nobody could."""
 
 

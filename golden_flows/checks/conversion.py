@@ -21,6 +21,10 @@ SECTOR_BYTES = 512
 MIB = 1024 * 1024
 GZIP = b"\x1f\x8b"
 
+IMPORT_FREE_S = 120.0
+IMPORT_RATE_MIN_BYTES_S = 1 << 20
+"""A MiB a second: an image of 20 GiB takes six hours then."""
+
 
 @check("CV-1", needs=("conversion",))
 def format_changes_only_as_declared(facts: Facts) -> Said:
@@ -128,6 +132,20 @@ def too_large_a_disk_is_refused(facts: Facts) -> Said:
         remedy = "let the task's message say which limit was exceeded"
         return (Finding(f"refusal of a disk of {probe.asked_bytes} bytes", "a reason", "none", remedy),)
     return ()
+
+
+@check("CV-9", needs=("imported",))
+def an_import_s_time_is_on_record(facts: Facts) -> Said:
+    """From the create to active. Reported, and graded only where it took so long that tokens and patience end."""
+    imported = given(facts.imported)
+    if imported.final_status != "active":
+        return NotObserved("the import did not end in an active image (see IM-2)")
+    allowed_s = IMPORT_FREE_S + imported.sent_bytes / IMPORT_RATE_MIN_BYTES_S
+    if imported.seconds <= allowed_s:
+        return ()
+    remedy = "give image workers more processors and a faster staging store; do not convert what is stored as RAW"
+    subject = f"import of {imported.sent_bytes} bytes, stored as {imported.stored_disk_format}"
+    return (Finding(subject, f"within {allowed_s:.0f} s", f"{imported.seconds:.0f} s", remedy),)
 
 
 def _bytes(number: int | None) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import requests
 from openstack import exceptions as sdk_errors
 
 from golden_flows.clouds import deletion, discovery, headroom, image_import, images, interfaces, servers, token_probe
@@ -29,6 +32,7 @@ from golden_flows.clouds.records import (
     ServerState,
 )
 from golden_flows.clouds.session import ApiSession, reason_of
+from golden_flows.clouds.small_imports import SmallImports
 from golden_flows.clouds.sparse import SparseWriter
 from golden_flows.clouds.upload import Body, Upload
 from golden_flows.errors import CloudError, Unsupported, UsageError
@@ -86,6 +90,16 @@ class Cloud:
         for service, path in (("compute", "/limits"), ("image", "/images?limit=1"), ("network", "/extensions")):
             self._api.ask(service, "GET", path)
         return f"{who} at {self._api.auth_url}; compute up to {newest[0]}.{newest[1]}"
+
+    def clock_ahead_s(self) -> float:
+        """By how much the compute API's clock is ahead of this machine's, to the second. Raises ``CloudError``."""
+        response = self._api.ask("compute", "GET", "/limits")
+        now_s = time.time()
+        try:
+            told = parsedate_to_datetime(response.headers["Date"])
+        except (KeyError, ValueError) as error:
+            raise CloudError(f"cloud {self.name!r}: the compute API's answer has no Date") from error
+        return told.timestamp() - now_s
 
     def find_named(self, *, needs_image: bool) -> None:
         """Look up whatever the profile names. Raises ``UsageError`` saying what is there instead.
@@ -245,6 +259,14 @@ class Cloud:
         if not self.profile.console:
             raise Unsupported(f"the profile of cloud {self.name!r} says 'console: false'")
         return servers.read_console(self._api, server_id, tail_lines)
+
+    def own_consoles(self) -> Iterator[tuple[str, str]]:
+        """(name without the run's prefix, console) of every server that this run has here now."""
+        for entry in self._ledger.open_entries(self.name):
+            if entry.kind == "server" and entry.id and self.profile.console:
+                with contextlib.suppress(CloudError, Unsupported):  # one that is going, or never came up
+                    text = servers.read_console(self._api, entry.id, None)
+                    yield entry.name.removeprefix(self._ledger.prefix), text
 
     def look_at_offers(self, server_id: str) -> tuple[int, bool]:
         """Of an ACTIVE server, whatever is declared: (HTTP status of its console, whether it has a config drive)."""
@@ -435,17 +457,35 @@ class Cloud:
     @contextlib.contextmanager
     def _small_image(self, name: str, deadline: Deadline) -> Iterator[str]:
         """The id of a queued RAW image that is deleted in the end."""
-        full = self._full(name)
-        key = self._ledger.planned(self.name, "image", full)
-        response = images.create(self._api, full, "raw", {RUN_TAG: self._ledger.run})
-        if response.status_code != 201:
+        response, image_id = self._ask_for_image(name, "raw")
+        if image_id is None:
             raise self._api.refusal(response, f"creating an image for {name}")
-        image_id = str(self._api.json_of(response, "/images").get("id"))
-        self._ledger.created(key, image_id)
         try:
             yield image_id
         finally:
             self.delete_image(image_id, deadline)
+
+    @contextlib.contextmanager
+    def small_imports(self, deadline: Deadline) -> Iterator[SmallImports]:
+        """Small images of several kinds, side by side; all of them are deleted in the end."""
+        before = set(self._ledger.open_entries(self.name))
+        try:
+            yield SmallImports(self._api, self._ask_for_image, deadline)
+        finally:
+            made = [one for one in self._ledger.open_entries(self.name) if one not in before and one.kind == "image"]
+            deletion.cleanup(self._api, self._ledger, deadline, made)
+
+    def _ask_for_image(self, name: str, disk_format: str) -> tuple[requests.Response, str | None]:
+        """Ask for a queued image; its id, where there is one. A refusal is an answer."""
+        full = self._full(name)
+        key = self._ledger.planned(self.name, "image", full)
+        response = images.create(self._api, full, disk_format, {RUN_TAG: self._ledger.run})
+        if response.status_code != 201:
+            self._ledger.gone(key)
+            return response, None
+        image_id = str(self._api.json_of(response, "/images").get("id"))
+        self._ledger.created(key, image_id)
+        return response, image_id
 
     # -- what is removed
 

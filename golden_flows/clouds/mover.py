@@ -208,6 +208,7 @@ def _export_facts(got: Download) -> ExportFacts:
         head=got.head,
         tail=got.tail,
         virtual_size_bytes=image.virtual_size_bytes,
+        min_disk_bytes=image.min_disk_bytes,
         properties=image.properties,
         error=got.error,
         wire_bytes=got.wire_bytes,

@@ -24,12 +24,14 @@ from golden_flows.flows import (
     devices,
     files,
     home,
+    import_probes,
     limits,
     return_trip,
     shim_inside,
     transfer_record,
     twin,
     user_data,
+    watch,
     ways_in,
 )
 from golden_flows.flows.golden_flow import StageFunction, StageStopped
@@ -56,6 +58,7 @@ from golden_flows.model.discovery import Discovery
 from golden_flows.model.ec2 import only_ec2
 from golden_flows.model.facts import BootFacts, Facts, Leftover, LifecycleFacts
 from golden_flows.model.image_facts import ImportFacts, TokenDeath
+from golden_flows.model.import_seen import ImportProbes
 from golden_flows.model.network_data import bare_ip
 from golden_flows.model.network_schema import opinion
 from golden_flows.model.stage import Stage
@@ -122,8 +125,12 @@ class Anne:
         self._at.journal.hide(self._source.account.password)
         self._at.journal.hide(self._source.push_key)
         home.keep_evidence(self._at.src, self._source, self._record)
+        if self._source.boot is not None:
+            watch.console(self._record, self._at.src.name, "anne-home", self._source.boot.console)
         if self._source.spooled:
-            self.facts = replace(self.facts, source_boot=self._source.boot, export=self._source.spooled.facts)
+            exported = self._source.spooled.facts
+            self.facts = replace(self.facts, source_boot=self._source.boot, export=exported)
+            self.facts = replace(self.facts, exported_disk=self._source.disk)
         if self._source.profile:
             self.facts = replace(self.facts, src=self._source.profile)
         if damage := home.damage(self.facts.export):
@@ -167,6 +174,7 @@ class Anne:
         imported = replace(imported, probe=self._at.dst.put_probe(Deadline.after(60.0)))
         self._record.say("revoking a token of ours in the middle of a small upload")
         self.facts = replace(self.facts, imported=imported, token_death=self._lose_a_token())
+        self._try_small_imports()
         if imported.final_status != "active" or not imported.image_id:
             raise StageStopped(f"the image ended as {imported.final_status!r}: {imported.message or 'no reason given'}")
 
@@ -178,6 +186,21 @@ class Anne:
             raise
         except InteropError as trouble:
             return TokenDeath(way="an upload", sent_bytes=0, message=str(trouble))
+
+    def _try_small_imports(self) -> None:
+        """What cannot be found out here costs its own checks."""
+        self._record.say("asking for small images: sound, odd, doomed, hostile")
+        cloud, owned = self._at.dst, self._at.may_attack(self._at.dst)
+        try:
+            seen = import_probes.look(cloud, self._at.scratch, Deadline.after(120.0), owned=owned)
+        except RecordError:
+            raise
+        except InteropError as trouble:
+            seen = ImportProbes(trouble=str(trouble))
+        self.facts = replace(self.facts, import_probes=seen)
+        self._record.keep(
+            "small-images.json", import_probes.as_json(seen), f"{cloud.name} Image API", "application/json"
+        )
 
     def conversion(self) -> None:
         """The image as the destination stores it now, read back and expanded to RAW."""
@@ -211,6 +234,7 @@ class Anne:
         self.facts = replace(self.facts, boot=facts)
         facts = self._through_shim(facts)
         self._record.keep(f"{abroad.name}.anne.console.log", facts.console, f"{abroad.name} os-getConsoleOutput")
+        watch.console(self._record, abroad.name, "anne", facts.console)
         if facts.status != "ACTIVE":
             raise StageStopped(f"server is {facts.status}: {facts.fault or 'no fault message'}")
         if facts.report is None:
@@ -334,6 +358,8 @@ class Anne:
         self._record.stage = Stage.LIFECYCLE
         self._tell_what_was_discovered()
         self._record.keep_cloud_evidence(self._at.clouds)
+        for cloud in self._at.clouds:
+            watch.consoles(self._record, cloud)
         self._record.say("deleting everything, and looking whether it is gone")
         leftovers: list[Leftover] = []
         errors: list[str] = []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from golden_flows.errors import GuestError
-from golden_flows.flows import account, files, ipv6, metadata_inside, network_inside, ways_in
+from golden_flows.flows import account, files, ipv6, metadata_inside, network_inside, platform, watch, ways_in
 from golden_flows.flows.account import AtHome
 from golden_flows.flows.instance import Instance
 from golden_flows.flows.record import Record
@@ -17,6 +17,7 @@ from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.account import AccountFacts
 from golden_flows.model.facts import AuthFacts, BootFacts, Facts
 from golden_flows.model.network_seen import NetworkSeen
+from golden_flows.model.platform_seen import PlatformSeen
 from golden_flows.waiting import Deadline
 
 
@@ -95,7 +96,15 @@ def _look_inside(
         account=inside,
         metadata_seen=metadata_seen,
         network_seen=_try_network(shell, boot, facts, to),
+        platform=_look_at_platform(shell, guest, to),
     )
+
+
+def _look_at_platform(shell: GuestShell, guest: Instance, to: Record) -> PlatformSeen:
+    seen = platform.look(shell, guest.properties, guest.cloud.clock_ahead_s)
+    to.keep("platform.json", platform.as_json(seen), "probe in the guest", "application/json")
+    watch.clock(to, guest.cloud.name, seen)
+    return seen
 
 
 def _try_network(shell: GuestShell, boot: BootFacts, facts: Facts, to: Record) -> NetworkSeen:

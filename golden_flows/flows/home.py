@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from golden_flows.checks.boot import what_the_console_tells
@@ -13,7 +13,7 @@ from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.mover import Moved, Spooled
 from golden_flows.clouds.records import ImageRef
 from golden_flows.errors import CloudError, GuestError, Unsupported
-from golden_flows.flows import machine
+from golden_flows.flows import machine, residue
 from golden_flows.flows.account import AtHome, prepare_at_home
 from golden_flows.flows.export import export_raw
 from golden_flows.flows.instance import Instance
@@ -24,10 +24,13 @@ from golden_flows.flows.setting import SHELL_TIMEOUT_S, TRANSFER_TIMEOUT_S, Sett
 from golden_flows.flows.story import APP_PORT, PAYLOAD_PATH, user_data_at_home
 from golden_flows.guests.ssh import KeyPair
 from golden_flows.guests.tcp import http_get, url_of
+from golden_flows.model import file_system
 from golden_flows.model.agent_channels import channels_read
 from golden_flows.model.cloud import Profile, travelling
 from golden_flows.model.facts import BootFacts
+from golden_flows.model.file_system import ExportedDisk
 from golden_flows.model.image_facts import ExportFacts
+from golden_flows.model.residue import Residue
 from golden_flows.model.return_trip import Machine
 from golden_flows.own_image import OwnImage
 from golden_flows.shims import metadata as metadata_shims
@@ -52,6 +55,10 @@ class SourceImage:
     account: AtHome = field(default_factory=AtHome)
     machine: Machine | None = None
     """Read only where the instance is to come back."""
+    disk: ExportedDisk | None = None
+    residue: tuple[Residue, ...] | None = None
+    started_from: dict[str, str] | None = None
+    """Properties of the image that it was launched from."""
     push_key: str = field(default="", repr=False)
     """By which the shim in it knows who pushes metadata, in hex; empty where nobody is to."""
     trouble: str = ""
@@ -86,13 +93,36 @@ def bring_out(at: Setting, record: Record, key: KeyPair, spool: Path, shim: Meta
             deadline=deadline,
             progress=record.progress("moved"),
         )
-        source.spooled, source.moved = mover.never_spooled(moved, spool), moved
+        source.moved = moved
+        source.spooled = _told_of(source, mover.never_spooled(moved, spool))
+        source.disk = ExportedDisk(passed_by="it went straight from cloud to cloud, and none of it was kept here")
         return source
-    source.spooled = export_raw(home, image_id, spool, deadline, record, shims_may=at.shims)
+    source.spooled = _told_of(source, export_raw(home, image_id, spool, deadline, record, shims_may=at.shims))
+    source.disk = _look_at(source.spooled.path)
     if at.exports is not None and not damage(source.spooled.facts):
         kept = keep(source.spooled, at.exports / source.spooled.path.name)
         record.say(f"kept the export of {home.name}: {kept}")
     return source
+
+
+def _told_of(source: SourceImage, spooled: Spooled) -> Spooled:
+    """With what was seen before the snapshot."""
+    facts = replace(spooled.facts, started_from=source.started_from, residue=source.residue)
+    return replace(spooled, facts=facts)
+
+
+def _look_at(spool: Path) -> ExportedDisk:
+    """The file systems in it, by their superblocks."""
+    try:
+        with spool.open("rb") as file:
+
+            def read(at: int, length: int) -> bytes:
+                file.seek(at)
+                return file.read(length)
+
+            return file_system.look(read)
+    except (OSError, OverflowError) as error:
+        return ExportedDisk(error=str(error))
 
 
 def keep_evidence(home: Cloud, source: SourceImage, record: Record) -> None:
@@ -102,12 +132,19 @@ def keep_evidence(home: Cloud, source: SourceImage, record: Record) -> None:
     if source.spooled is not None and source.spooled.facts.shim:
         chain = source.spooled.facts.shim.chain
         record.keep("export.chain.txt", "\n".join(chain), f"{home.name} exported archive")
+    if source.spooled is not None and source.residue is not None:
+        lines = [f"{one.kind} {one.path}" for one in source.residue]
+        record.keep("export.residue.txt", "\n".join(lines), f"{home.name}, in the guest before its snapshot")
+    if source.disk is not None:
+        lines = [str(one) for one in source.disk.file_systems]
+        record.keep("export.file-systems.txt", "\n".join(lines), f"{home.name}, superblocks of the exported disk")
 
 
 def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair, shim: MetadataShim | None) -> str:
     home = at.src
     record.say(f"booting Anne's instance on {home.name}")
     image = home.source_image() if at.own_image is None else _bring_in(at.own_image, at, record)
+    source.started_from = dict(image.properties)
     instance = Instance(home, at.journal, at.run_id, record.say, properties=image.properties)
     deadline = Deadline.after(instance.profile.boot_timeout_s)
     asked = request(home, image, "anne-home", instance.fitting(user_data_at_home()), key)
@@ -144,6 +181,7 @@ def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair, shim: 
         if at.return_trip:
             with contextlib.suppress(GuestError):  # RT-2 and RT-3 say that nobody could look; the export goes on
                 source.machine = machine.look(shell, PAYLOAD_PATH)
+        source.residue = residue.look(shell)
         payload = shell.run(f"sync; sha256sum {PAYLOAD_PATH}", timeout_s=60.0)
         if payload.exit_code:
             raise GuestError(

@@ -5,9 +5,10 @@ Kinds and names are those of the ledger. Flow tests compare the two: whoever mak
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from golden_flows.flows import limits
+from golden_flows.flows import import_probes, limits
 from golden_flows.model import vhd
 from golden_flows.model.cloud import INJECTION, Profile
 
@@ -39,12 +40,17 @@ def at_home(profile: Profile, *, own_image: bool) -> tuple[Making, ...]:
     )
 
 
-def abroad(profile: Profile) -> tuple[Making, ...]:
-    """On a destination, for each cell."""
+def abroad(profile: Profile, *, hostile: bool, methods: Collection[str] = ()) -> tuple[Making, ...]:
+    """On a destination, for each cell.
+
+    ``hostile``: whether hostile images may be tried on it. ``methods``: import methods that it offers.
+    """
     probes = [
         Making("image", "put-probe", "1 MiB by the legacy upload (IM-5)", at_once=True),
         Making("image", "token-probe", "1 MiB whose token is revoked half-way (TX-5)", at_once=True),
     ]
+    for name, words in import_probes.names(hostile=hostile, methods=methods).items():
+        probes.append(Making("image", name, f"some KiB: {words}", at_once=True))
     if profile.image_format in vhd.NAMES:
         for name in ("size-probe", "size-control"):
             probes.append(Making("image", name, "200 KiB that say how large a disk is (CV-7)", at_once=True))

@@ -44,6 +44,14 @@ class Record:
         self._pair = pair
         self._now_s = clock.now_s
         self.stage = Stage.EXPORT
+        self._noted: set[str] = set()
+
+    def note(self, text: str) -> None:
+        """Tell every reader of the report, once, beside whatever the checks say."""
+        if text not in self._noted:
+            self._noted.add(text)
+            where = f"{self._pair.src} → {self._pair.dst}, {self.stage.title}"
+            self._journal.write("note", text=f"{where}: {text}")
 
     def say(self, text: str) -> None:
         """Tell those who wait what is being done."""

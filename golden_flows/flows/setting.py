@@ -11,6 +11,7 @@ from golden_flows.flows.instance import Request
 from golden_flows.flows.story import UserData
 from golden_flows.guests.ssh import KeyPair
 from golden_flows.journal import Journal
+from golden_flows.model.cloud import Profile
 from golden_flows.model.evidence import EvidenceLevel
 from golden_flows.own_image import OwnImage
 
@@ -54,13 +55,18 @@ class Setting:
     """Where to keep what the source gave; None: it goes with the run."""
 
     def may_attack(self, cloud: Cloud) -> bool:
-        """Whether hostile checks may be tried there: reference clouds are ours."""
-        return cloud.name in self.owned or cloud.profile.evidence_level is not EvidenceLevel.REAL_CLOUD
+        """Whether hostile checks may be tried there."""
+        return may_attack(cloud.profile, owned=cloud.name in self.owned)
 
     @property
     def clouds(self) -> tuple[Cloud, ...]:
         """Each cloud once."""
         return (self.src,) if self.src is self.dst else (self.src, self.dst)
+
+
+def may_attack(profile: Profile, *, owned: bool) -> bool:
+    """Whether hostile checks may be tried on a cloud: where somebody called it their own; reference clouds are ours."""
+    return owned or profile.evidence_level is not EvidenceLevel.REAL_CLOUD
 
 
 def request(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from golden_flows.errors import InteropError, RecordError
-from golden_flows.flows import application, shim_inside, ways_in
+from golden_flows.flows import application, shim_inside, watch, ways_in
 from golden_flows.flows.hotplug import as_json, plug_and_unplug
 from golden_flows.flows.instance import Instance
 from golden_flows.flows.power import stop_and_start
@@ -57,6 +57,7 @@ def _stop_and_start(
             ports = cloud.list_ports(guest.server_id, cloud.find_networks(cloud.profile.networks))
             power = replace(power, ports=ports)
             to.keep(f"{cloud.name}.anne.after-reboot.console.log", again.console, f"{cloud.name} os-getConsoleOutput")
+            watch.console(to, cloud.name, "anne", again.console)
     except RecordError:
         raise
     except InteropError as trouble:

@@ -21,7 +21,10 @@ AGENT_PROPERTY = "interop_agent"
 USER_PROPERTY = "os_admin_user"
 """Glance's own word. Source: https://docs.openstack.org/glance/latest/admin/useful-image-properties.html"""
 BOOT_TIMEOUT_PROPERTY = "interop_boot_timeout_s"
-TRAVELLING_PROPERTIES = (AGENT_PROPERTY, BOOT_TIMEOUT_PROPERTY, READS_PROPERTY)
+TRAVELLING_PROPERTIES = (
+    *(AGENT_PROPERTY, BOOT_TIMEOUT_PROPERTY, READS_PROPERTY),
+    *("hw_firmware_type", "hw_qemu_guest_agent"),  # what its loader is made for, and whether it holds that agent
+)
 """They tell of the system inside the image, as all that begin with ``os_`` do."""
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 DIRECT = "glance-direct"
 """The import method that takes bytes from the tenant."""
+WEB_DOWNLOAD = "web-download"
+"""The one by which the cloud fetches them itself."""
 
 
 @dataclass(frozen=True, kw_only=True)

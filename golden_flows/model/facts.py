@@ -10,13 +10,16 @@ from golden_flows.model.agent_channels import AgentChannels
 from golden_flows.model.burst import BurstFacts
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.discovery import DiscoveryFacts
+from golden_flows.model.file_system import ExportedDisk
 from golden_flows.model.files import FileFacts, LimitFacts
 from golden_flows.model.guest import Consoles, GuestReport, Link
 from golden_flows.model.image_facts import ConversionFacts, ExportFacts, ImportFacts, TokenDeath
+from golden_flows.model.import_seen import ImportProbes
 from golden_flows.model.ipv6 import Ipv6Facts, Subnet6
 from golden_flows.model.metadata_seen import MetadataSeen
 from golden_flows.model.network_seen import NetworkSeen
 from golden_flows.model.nics import HotplugFacts
+from golden_flows.model.platform_seen import PlatformSeen
 from golden_flows.model.return_trip import ReturnTripFacts
 from golden_flows.model.second_instance import SecondInstanceFacts
 from golden_flows.model.transfer import TransferFacts
@@ -265,9 +268,13 @@ class Facts:
     source_boot: BootFacts | None = None
     """Anne's instance at home."""
     export: ExportFacts | None = None
+    exported_disk: ExportedDisk | None = None
+    """Read from the bytes of the disk that travels."""
     transfer: TransferFacts | None = None
     imported: ImportFacts | None = None
     token_death: TokenDeath | None = None
+    import_probes: ImportProbes | None = None
+    """Small images that the destination was asked to take in."""
     conversion: ConversionFacts | None = None
     boot: BootFacts | None = None
     """Anne's instance on the destination; also what the NIC, metadata and driver checks read."""
@@ -282,6 +289,8 @@ class Facts:
     """The metadata service, asked from inside the guest once somebody was logged in."""
     network_seen: NetworkSeen | None = None
     """The network, tried from inside."""
+    platform: PlatformSeen | None = None
+    """The machine, looked at from inside."""
     user_data: UserDataFacts | None = None
     hotplug: HotplugFacts | None = None
     """A further NIC that came and went before ``user_data.after_reboot``."""

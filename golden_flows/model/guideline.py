@@ -31,6 +31,8 @@ class Requirement:
     """What a deployer can do about a failure."""
     faults: tuple[str, ...]
     """Faults of a reference cloud that this check must catch."""
+    applies: str = ""
+    """In which cells there is something to judge; empty: in every one."""
     option: str = ""
     """The command line's word without which it is no part of a run (``--return-trip``); empty: of every run."""
 
@@ -51,6 +53,15 @@ class KillMatrix:
         return f"{self.proved_on_guests} of {self.checks} checks proved on guests, {self.made_at[:10]}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class NotObservable:
+    """A check of the catalogue that no cell can show, and why."""
+
+    id: str
+    title: str
+    why: str
+
+
 @dataclass(frozen=True)
 class Guideline:
     """All requirements, in the order of the story."""
@@ -58,6 +69,7 @@ class Guideline:
     version: str
     """``2026.11``."""
     requirements: tuple[Requirement, ...]
+    not_observable: tuple[NotObservable, ...] = ()
 
     def asked(self, options: Collection[str]) -> Guideline:
         """What is left of it in a run with these options."""

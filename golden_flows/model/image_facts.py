@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from golden_flows.model.residue import Residue
 from golden_flows.model.transfer import RangeProbe, Resume
 
 
@@ -34,6 +35,8 @@ class ExportFacts:
     tail: bytes
     """Last 512 bytes."""
     virtual_size_bytes: int | None
+    min_disk_bytes: int = 0
+    """0: not said."""
     properties: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
     """Why it did not come to its end; empty after a clean end."""
@@ -43,6 +46,10 @@ class ExportFacts:
     """None for an image that is too small to ask for a part of."""
     resume: Resume | None = None
     """None where nothing was cut."""
+    started_from: Mapping[str, str] | None = None
+    """Properties of the image that the instance at home was launched from; None: not shown."""
+    residue: tuple[Residue, ...] | None = None
+    """What the disk held of this one machine, just before the snapshot; None: nobody could look."""
     shim: ShimFacts | None = None
     """What turned the export into the RAW disk that travels; None when it travels as it came."""
 

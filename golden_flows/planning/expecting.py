@@ -14,7 +14,7 @@ from golden_flows.judging import READ_INSIDE
 from golden_flows.model import vhd
 from golden_flows.model.check import Check
 from golden_flows.model.cloud import FILE_CHANNELS, INJECTION
-from golden_flows.model.discovery import DIRECT, NetworkFound
+from golden_flows.model.discovery import DIRECT, WEB_DOWNLOAD, NetworkFound
 from golden_flows.model.evidence import EvidenceLevel
 from golden_flows.planning.outlook import Outlook
 
@@ -56,7 +56,7 @@ Rule = Callable[[Prospect], Said]
 
 def expect(check: Check, cell: Prospect) -> Expected:
     """What is to be expected of this check in this cell."""
-    if not cell.dst.profile.auth and (set(check.needs) & READ_INSIDE or check.id in _LOOKS_INSIDE):
+    if not cell.dst.profile.auth and (set(check.needs) & READ_INSIDE or check.id in LOOKS_INSIDE):
         return open_("the server is launched with no way in: nobody is to look inside")
     rule = RULES.get(check.id)
     return (rule(cell) if rule else None) or Expected(Ahead.APPLIES)
@@ -70,7 +70,7 @@ def open_(why: str) -> Expected:
     return Expected(Ahead.OPEN, why)
 
 
-_LOOKS_INSIDE = frozenset(
+LOOKS_INSIDE = frozenset(
     ("AP-2", "AU-4", "AU-10", "BT-5", "N1-4", "N2-3", "N2-5", "N2-6", "N2-8", "PV-2", "PV-3", "PV-5")
 )
 
@@ -113,6 +113,10 @@ def _owner_s_keys(cell: Prospect) -> Said:
     if cell.dst.profile.channels == (INJECTION,):
         return not_(f"{cell.dst.name} writes keys into the disk itself")
     return None
+
+
+def _looks_at_home(cell: Prospect) -> Said:
+    return None if cell.src.profile.auth else not_(f"{cell.src.name} has no way in: nobody is to look")
 
 
 def _channel(*names: str) -> Rule:
@@ -255,9 +259,21 @@ def _smbios(cell: Prospect) -> Said:
 
 
 def _hostile(cell: Prospect) -> Said:
+    return _hostile_images(cell) or _http(cell)
+
+
+def _hostile_images(cell: Prospect) -> Said:
     if not cell.owned and cell.dst.profile.evidence_level is EvidenceLevel.REAL_CLOUD:
         return not_(f"a hostile check, and nobody said --i-own-this-cloud {cell.dst.name}")
-    return _http(cell)
+    return None
+
+
+def _fetches(cell: Prospect) -> Said:
+    found = cell.dst.discovery
+    methods = cell.dst.profile.import_methods if found is None else found.import_methods
+    if methods is None or WEB_DOWNLOAD not in methods:
+        return open_("where web-download is offered")
+    return _hostile_images(cell)
 
 
 def _files(cell: Prospect) -> Said:
@@ -303,18 +319,37 @@ _attaches = _when("where the cloud attaches a port to a running server")
 RULES: Mapping[str, Rule] = {
     "EX-4": _when("where the export is labelled RAW, natively"),
     "TX-4": _stored("qcow2", *vhd.NAMES, "vmdk"),
+    "EX-5": _when("where the image that Anne starts from has such properties"),
+    "EX-7": _when("where the exported disk holds an ext file system"),
+    "EX-8": _looks_at_home,
+    "TX-5": _when("where a way of upload is open, and a user may revoke their own tokens"),
     "TX-6": _when("where the image is larger than a mover's memory that holds all of it"),
+    "IM-1": _when("where an import method is named at all"),
     "IM-2": _imports,
+    "IM-3": _when("where an import of bytes that are no image fails, and not at once"),
+    "IM-4": _when("where such an import fails, and its tasks are open to tenants"),
+    "IM-6": _when("where this tenant may upload images"),
+    "IM-7": _hostile_images,
+    "IM-8": _fetches,
+    "IM-10": _when("where images may be called vhd"),
+    "IM-11": _when("where the cloud shows a quota, and looks at the announced length"),
+    "IM-12": _when("where the deletion comes before the import's end"),
     "IM-5": _legacy_put,
     "IM-9": _legacy_put,
+    "CV-5": _when("where this tenant may upload images"),
     "CV-4": _stored(*vhd.NAMES),
     "CV-6": _stored(QCOW2),
     "CV-7": _declared_vhd,
     "BT-4": _console,
     "BT-5": _when("where init keeps login prompts up"),
+    "BT-6": _when("where the image says hw_firmware_type"),
+    "BT-7": _when("where the disk is larger than the image, and something in it grows it"),
     "BT-8": _smbios,
+    "BT-11": _when("where the image's agent tells when it did what"),
     "PV-3": _when("where the guest has services of a platform"),
     "PV-4": _on_xen,
+    "PV-6": _when("where the image says hw_qemu_guest_agent=yes"),
+    "PV-7": _when("where the image asks for several queues, and the guest has several CPUs"),
     "N1-1": _primary_ipv4,
     "N1-2": _when("where the API tells an MTU of the first NIC's network"),
     "N1-3": _when("where DHCP tells routes, and the image's client follows them"),

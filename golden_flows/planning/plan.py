@@ -12,6 +12,7 @@ from golden_flows.choosing import Choice, choose
 from golden_flows.clouds.config import load_clouds
 from golden_flows.flows import making
 from golden_flows.flows.making import Making
+from golden_flows.flows.setting import may_attack
 from golden_flows.guideline import load_checks
 from golden_flows.lending import guests_of, needed_mib
 from golden_flows.model.cloud import Pair
@@ -154,7 +155,9 @@ def _made_on(cloud: Outlook, cells: tuple[Pair, ...], asked: Asked, own_file: bo
     leaving = sum(one.src == cloud.name for one in cells)
     arriving = sum(one.dst == cloud.name for one in cells)
     made = making.at_home(cloud.profile, own_image=own_file) if leaving else ()
-    made += making.abroad(cloud.profile) * arriving
+    hostile = may_attack(cloud.profile, owned=cloud.name in asked.owned)
+    methods = cloud.discovery.import_methods or () if cloud.discovery else cloud.profile.import_methods
+    made += making.abroad(cloud.profile, hostile=hostile, methods=methods) * arriving
     if asked.burst:
         made += making.in_a_burst(cloud.profile, asked.burst) * arriving
     if asked.return_trip:

@@ -18,8 +18,9 @@ LIMIT_S = 3600
 PASSWORDS = {"AU-5", "AU-6", "AU-7", "AU-8", "AU-9"}
 """Nobody asks for any on these clouds, and none lies on a config drive."""
 NO_IPV6_NO_XEN = {"MD-8", "N1-8", "N1-9", "N2-9", "N2-11", "N2-12", "PV-4"}
-CLOUD_INIT = {"AU-4", "N2-5", "N2-8", "PV-3"}
-"""It keeps a copy's machine-id and leaves NICs that come later alone; and no service in it belongs to a platform."""
+CLOUD_INIT = {"AU-4", "BT-11", "IM-8", "IM-12", "N2-5", "N2-8", "PV-3", "PV-6", "PV-7"}
+"""It keeps a copy's machine-id, leaves NICs that come later alone and does not say when it did what; no service in it
+belongs to a platform, its image asks for no port and no queues; these clouds have no web-download."""
 ONE_NIC = {"MD-7", "N2-1", "N2-2", "N2-3", "N2-4", "N2-7"}
 
 

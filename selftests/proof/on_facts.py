@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from golden_flows.model.facts import Facts
-from golden_flows.model.guest import Service
+from golden_flows.model.guest import AgentPhase, Service
 from golden_flows.model.transfer import TransferFacts
 from selftests.golden_flows.checks.facts_builder import (
-    MAC_HOME,
     MIB,
     SIZE_BYTES,
     failing,
     healthy_facts,
+    platform,
     with_block,
-    with_files,
+    with_import,
+    with_platform,
     with_report,
 )
 from selftests.golden_flows.checks.nic_facts import inside, with_inside
@@ -44,7 +45,11 @@ WITHOUT_FAULT: Mapping[str, Facts] = {
     "BT-3": with_block(cmdline_root="/dev/sda1"),
     "N2-8": _second_address_first(),
     "PV-3": with_report(services=(Service(name="xe-daemon", state="failed"),)),
-    "N1-4": with_files(udev_net_rules=f'SUBSYSTEM=="net", ATTR{{address}}=="{MAC_HOME}", NAME="eth0"\n'),
+    "BT-7": with_platform(root=replace(platform().root, disk_bytes=SIZE_BYTES + (1 << 30))),
+    "BT-10": with_platform(crng_ready_s=95.0),
+    "BT-11": with_report(phases=(AgentPhase(name="detect", verdict="failed", began_s=4.0, ended_s=124.0),)),
+    "CV-9": with_import(seconds=4000.0),
+    "PV-7": with_platform(image={"hw_vif_multiqueue_enabled": "true"}, cpus=4),
 }
 """Facts that no fault of a cloud makes, by the check that finds them; why, ``test_guideline`` says."""
 

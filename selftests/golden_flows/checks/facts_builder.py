@@ -29,9 +29,11 @@ from golden_flows.model.facts import (
     PowerFacts,
     UserDataFacts,
 )
+from golden_flows.model.file_system import ExportedDisk, FileSystemSeen
 from golden_flows.model.files import Answer, FileFacts, InjectedFile, LimitFacts
 from golden_flows.model.finding import Said
 from golden_flows.model.guest import (
+    AgentPhase,
     Block,
     Channel,
     Consoles,
@@ -58,11 +60,14 @@ from golden_flows.model.metadata_seen import MetadataAnswer, MetadataChange, Met
 from golden_flows.model.network_seen import NetworkSeen, Ping, Renewal, Resolver
 from golden_flows.model.nics import NicSeen
 from golden_flows.model.nova_metadata import EC2_RULES, EC2_VERSIONS, OPENSTACK_RULES, OPENSTACK_VERSIONS, Rule
+from golden_flows.model.platform_seen import QGA_PORT, PlatformSeen, RootDisk
+from golden_flows.model.residue import Residue
 from golden_flows.model.second_instance import LaterBoot, MachineIdentity, Neighbour, SecondInstanceFacts
 from golden_flows.model.transfer import DataMap, RangeProbe, Resume, TransferFacts
 from golden_flows.model.xen import HypervisorSeen
 from selftests.golden_flows.checks import nic_facts
 from selftests.golden_flows.checks.burst_facts import burst
+from selftests.golden_flows.checks.import_facts import import_probes
 from selftests.golden_flows.checks.return_facts import return_trip
 
 MIB = 1 << 20
@@ -140,6 +145,9 @@ def export() -> ExportFacts:
         wire_bytes=SIZE_BYTES + 64 * 1024,
         range_probe=range_probe(),
         resume=resume(),
+        properties={"os_distro": "debian", "os_type": "linux", "hw_disk_bus": "virtio"},
+        started_from={"os_distro": "debian", "os_type": "linux"},
+        residue=(Residue("machine-id", "/etc/machine-id"),),
     )
 
 
@@ -159,6 +167,19 @@ def range_probe(**changes: Any) -> RangeProbe:
 def resume(**changes: Any) -> Resume:
     healthy = Resume(cut_at_bytes=SIZE_BYTES * 37 // 100, by_us=True, cuts=1, continued_by="range", is_whole=True)
     return replace(healthy, **changes)
+
+
+def exported_disk() -> ExportedDisk:
+    """As of a guest that ran when its snapshot was taken."""
+    root = FileSystemSeen(
+        start_bytes=1 << 20,
+        uuid="1c5a3d9e-0000-4000-8000-000000000001",
+        is_valid=True,
+        has_errors=False,
+        has_journal=True,
+        needs_recovery=True,
+    )
+    return ExportedDisk(file_systems=(root,), partitions=1)
 
 
 def imported() -> ImportFacts:
@@ -311,6 +332,7 @@ def report() -> GuestReport:
             Route(family=4, destination="default", gateway="192.168.100.1", interface="eth0"),
             Route(family=4, destination="192.168.200.0/24", gateway=None, interface="eth1"),
         ),
+        phases=(AgentPhase(name="detect", verdict="ok", began_s=4.0, ended_s=4.6),),
         block=Block(root_device="/dev/sda1", root_driver="ata_piix", cmdline_root="UUID=1-2", fstab_root="UUID=1-2"),
         user_data=UserDataRun(
             present=True,
@@ -559,6 +581,31 @@ def discovered() -> DiscoveryFacts:
     )
 
 
+def platform() -> PlatformSeen:
+    return PlatformSeen(
+        image={"hw_firmware_type": "bios", "hw_qemu_guest_agent": "yes"},
+        has_efi=False,
+        clock_offset_s=0.4,
+        clock_uncertainty_s=1.1,
+        root=RootDisk(
+            disk_bytes=SIZE_BYTES,
+            end_bytes=SIZE_BYTES,
+            file_system_bytes=SIZE_BYTES - 20 * MIB,
+            grower="/usr/bin/growpart",
+            discard_max_bytes=2 * MIB,
+        ),
+        crng_ready_s=0.9,
+        kernel_log_is_whole=True,
+        ports=(QGA_PORT,),
+        cpus=1,
+        queues={"eth0": 1, "eth1": 1},
+    )
+
+
+def with_platform(**changes: Any) -> Facts:
+    return replace(healthy_facts(), platform=replace(platform(), **changes))
+
+
 def with_src_seen(**changes: Any) -> Facts:
     found = discovered()
     return replace(healthy_facts(), discovered=replace(found, src=replace(found.src, **changes)))
@@ -571,6 +618,7 @@ def healthy_facts() -> Facts:
         dst=dst_profile(),
         source_boot=source_boot(),
         export=export(),
+        exported_disk=exported_disk(),
         transfer=TransferFacts(
             moved_bytes=SIZE_BYTES,
             received_wire_bytes=SIZE_BYTES + 64 * 1024,
@@ -584,6 +632,7 @@ def healthy_facts() -> Facts:
         ),
         imported=imported(),
         token_death=token_death(),
+        import_probes=import_probes(),
         conversion=conversion(),
         boot=boot(),
         agent_channels=AgentChannels(),
@@ -593,6 +642,7 @@ def healthy_facts() -> Facts:
         account=account(),
         metadata_seen=metadata_seen(),
         network_seen=network_seen(),
+        platform=platform(),
         user_data=user_data(),
         hotplug=nic_facts.hotplug(),
         limits=limits(),

@@ -16,8 +16,10 @@ from golden_flows.model.account import PasswordPost, PostProbe
 from golden_flows.model.facts import Facts, Leftover, PasswordChange, PowerFacts
 from golden_flows.model.files import Answer
 from golden_flows.model.guest import Channel, Consoles, Getty, UserDataRun
+from golden_flows.model.import_seen import FIXED_VHD, NO_IMAGE, DeletedImport, ImportProbes
 from golden_flows.model.metadata_seen import MetadataChange
 from golden_flows.model.network_seen import Renewal, Resolver, Trace
+from golden_flows.model.residue import Residue
 from golden_flows.model.second_instance import MachineIdentity, Neighbour
 from selftests.golden_flows.checks.account_facts import (
     LAUNCHED,
@@ -43,6 +45,7 @@ from selftests.golden_flows.checks.facts_builder import (
     attempt,
     config_drive,
     discovered,
+    exported_disk,
     failing,
     healthy_facts,
     kernel_log,
@@ -79,6 +82,7 @@ from selftests.golden_flows.checks.facts_builder import (
     with_links,
     with_metadata_seen,
     with_network_seen,
+    with_platform,
     with_power,
     with_probe,
     with_reboot,
@@ -90,6 +94,7 @@ from selftests.golden_flows.checks.facts_builder import (
     with_user_data_run,
     with_vendor_parts,
 )
+from selftests.golden_flows.checks.import_facts import bent, grown, import_probes
 from selftests.golden_flows.checks.nic_facts import (
     TOLD_LINK,
     with_host_route_by_dhcp,
@@ -216,6 +221,25 @@ def _second_nic_untold() -> Facts:
     return with_report(network_data=document, links=(first, replace(second, addresses=())))
 
 
+def _with_file_system_errors() -> Facts:
+    (root,) = exported_disk().file_systems
+    return replace(
+        healthy_facts(), exported_disk=replace(exported_disk(), file_systems=(replace(root, has_errors=True),))
+    )
+
+
+def _probed(probes: ImportProbes) -> Facts:
+    return replace(healthy_facts(), import_probes=probes)
+
+
+def _half_an_image() -> ImportProbes:
+    probes = import_probes()
+    if probes.over_quota is None:
+        raise ValueError("the healthy destination shows a quota")
+    half = replace(probes.over_quota, status=None, message="timed out", image_status="active", size_bytes=4096)
+    return replace(probes, over_quota=half)
+
+
 def _killed() -> Facts:
     """After 30 s without an answer the reference clouds take the power away."""
     lines = (*kernel_log().lines, "[    1.9] EXT4-fs (sda1): recovery complete")
@@ -294,6 +318,8 @@ def _password_unasked() -> Facts:
     return replace(facts, dst=replace(facts.dst, auth=("key",)))
 
 
+REFUSED: Mapping[str, Any] = {"image_status": "queued", "task_status": "failure"}
+DELETED = DeletedImport(status_before="importing", delete_status=204)
 WITH_KEY = (attempt("other-key", False), attempt("wrong-password", False))
 
 SEEN: Mapping[str, Facts] = {
@@ -302,6 +328,13 @@ SEEN: Mapping[str, Facts] = {
     "mislabel": with_export(head=b"QFI\xfb"),
     "tgz_chain": with_shim("the archive's chain is broken: 1.vhd is missing"),
     "flip_bit_at": with_export(computed_hash="0", computed_md5="0"),
+    "drop_props": with_export(properties={"hw_disk_bus": "virtio"}),
+    "virtual_size": with_export(virtual_size_bytes=SIZE_BYTES // 2),
+    "no_quiesce": _with_file_system_errors(),
+    "dirty_image": replace(
+        with_files(udev_net_rules='ATTR{address}=="52:54:00:0d:1e:57", NAME="eth7"'),
+        export=with_export(residue=(Residue("history", "/root/.ash_history"),)).export,
+    ),
     "old_snapshot": replace(
         _without_app(), return_trip=with_machine(payloads={PAYLOAD_PATH: f"digest of {PAYLOAD_PATH}"})
     ),
@@ -335,14 +368,27 @@ SEEN: Mapping[str, Facts] = {
     "flip_bit_store": replace(
         with_probe(os_hash_value="0"), conversion=with_conversion(expanded_sha256="0").conversion
     ),
+    "methods_mismatch": _probed(replace(import_probes(), header_methods=("copy-image",))),
+    "import_hang": _probed(bent({NO_IMAGE: {"image_status": "importing", "failed_in": ""}})),
+    "drop_task_msg": _probed(bent({NO_IMAGE: {"task_message": ""}})),
+    "strict_mbr": _probed(bent({"unusual-mbr-hybrid": {**REFUSED, "task_message": "Image is not acceptable"}})),
+    "mbr_checked": _probed(bent({"unusual-mbr-hybrid": {**REFUSED, "task_message": "GPT MBR has no partitions"}})),
+    "inspector": _probed(bent({"hostile-qcow2-as-raw": {"image_status": "active"}})),
+    "ssrf_guard": _probed(bent({"web-loopback": {"was_read": True, "import_status": 202, "message": ""}})),
+    "vhd_probe": _probed(bent({FIXED_VHD: {**REFUSED, "task_message": "Image content is raw"}})),
+    "quota_half": _probed(_half_an_image()),
+    "orphan": _probed(replace(import_probes(), deleted=replace(DELETED, status_after="active"))),
     "convert": with_conversion(disk_format="qcow2", head=qcow2_head()),
     "flip_bit_conv": with_conversion(expanded_sha256="0"),
-    "vhd_force_size": _grown(),
-    "vhd_align": with_conversion(
-        expanded_bytes=SIZE_BYTES + 512,
-        api_virtual_size_bytes=SIZE_BYTES + 512,
-        extra_tail_is_zero=True,
-        footer=vhd_footer(size_bytes=SIZE_BYTES + 512),
+    "vhd_force_size": replace(_grown(), import_probes=grown(253_952)),
+    "vhd_align": replace(
+        with_conversion(
+            expanded_bytes=SIZE_BYTES + 512,
+            api_virtual_size_bytes=SIZE_BYTES + 512,
+            extra_tail_is_zero=True,
+            footer=vhd_footer(size_bytes=SIZE_BYTES + 512),
+        ),
+        import_probes=grown(512),
     ),
     "vhd_creator": with_conversion(footer=vhd_footer(creator=b"vpc ")),
     "qcow2_zstd": stored(qcow2_head(incompatible=1 << 3, compression=1)),
@@ -354,6 +400,8 @@ SEEN: Mapping[str, Facts] = {
     "hvc0_getty": with_files(consoles=Consoles(gettys=(Getty(line="xvc0", exists=False, respawns=0),))),
     "console": with_boot(console=""),
     "smbios": with_identity(smbios_product="Standard PC", smbios_uuid=None),
+    "fw": with_platform(image={"hw_firmware_type": "uefi"}),
+    "rtc_skew": with_platform(clock_offset_s=7200.3),
     "dhcp_wrong_gw": with_lease(routers=("192.168.100.254",)),
     "dhcp_mtu": with_lease(mtu=9000),
     "opt121_missing": with_host_route_by_dhcp(told=()),
@@ -394,6 +442,7 @@ SEEN: Mapping[str, Facts] = {
     "stale_link": with_hotplug(network_data_after={**network_data(), "links": [TOLD_LINK]}),
     "xs_500": with_command("resetnetwork", "500", "vm-data/networking is no JSON"),
     "xs_gw6_key": _gateway_under_no_name(),
+    "no_qga_port": with_platform(ports=()),
     "xs_no_pv": with_xenstore(pvaddons={}),
     "acpi_off": _killed(),
     "bus": with_block(root_driver="virtio_blk"),

@@ -10,7 +10,11 @@ from golden_flows.shims.in_guest import pushed
 
 def test_the_port_for_pushed_metadata_is_told_of_a_cloud_that_tells_nothing() -> None:
     told = [
-        [one.why for one in making.abroad(Profile(cloud="c", channels=channels)) if one.kind == "security_group"]
+        [
+            one.why
+            for one in making.abroad(Profile(cloud="c", channels=channels), hostile=True)
+            if one.kind == "security_group"
+        ]
         for channels in ((), ("openstack-http",))
     ]
     assert [[str(pushed.PORT) in one for one in groups] for groups in told] == [[True, True], [False, False]]

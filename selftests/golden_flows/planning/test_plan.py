@@ -95,7 +95,7 @@ def test_an_image_named_for_the_run_is_enough_where_there_is_one_network(foreign
         "server": 5,
         "port": 6,
         "snapshot": 2,
-        "image": 3,
+        "image": 11,
     }
     assert drawn.servers_at_once("mine") == 3
     (cell,) = drawn.cells

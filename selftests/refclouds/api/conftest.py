@@ -63,6 +63,7 @@ class RecordingHypervisor:
         self.calm = asyncio.Event()
         """Until it is set, every guest that was started still boots."""
         self.calm.set()
+        self.says = b"one\r\ntwo\x1b[0m\r\nthree\r\n"
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -125,7 +126,7 @@ class RecordingHypervisor:
         self.running.discard(guest_id)
 
     def console(self, guest_id: str) -> bytes:
-        return b"one\r\ntwo\x1b[0m\r\nthree\r\n"
+        return self.says
 
     def is_running(self, guest_id: str) -> bool:
         return guest_id in self.running

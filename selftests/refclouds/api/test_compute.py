@@ -184,14 +184,15 @@ def test_memory_runs_out_as_no_valid_host(private: Any, wait: Wait) -> None:
     assert found[-1]["fault"]["message"] == "No valid host was found. There are not enough hosts available."
 
 
-def test_bytes_that_are_not_what_the_image_says_abort_the_build(private: Any, wait: Wait, tmp_path: Path) -> None:
+def test_bytes_that_are_not_what_the_image_says_abort_the_build(start_cloud: Any, wait: Wait, tmp_path: Path) -> None:
+    cloud = start_cloud(faults=["inspector=off"])
     fake = tmp_path / "x.qcow2"
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", fake, "1M"], check=True)
     body = {"name": "fake", "disk_format": "raw", "container_format": "bare"}
-    image = private.call("POST", "/image/v2/images", json=body).json()["id"]
+    image = cloud.call("POST", "/image/v2/images", json=body).json()["id"]
     octets = {"Content-Type": "application/octet-stream"}
-    private.call("PUT", f"/image/v2/images/{image}/file", data=fake.read_bytes(), headers=octets)
-    server = boot(private, wait, imageRef=image)
+    cloud.call("PUT", f"/image/v2/images/{image}/file", data=fake.read_bytes(), headers=octets)
+    server = boot(cloud, wait, imageRef=image)
     assert server["status"] == "ERROR"
     assert server["fault"]["message"].endswith("is unacceptable: Image not in a supported format")
 

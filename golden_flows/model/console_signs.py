@@ -1,0 +1,56 @@
+"""Words on a console that somebody should know of, whatever the checks say. They are told, and judge nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+PATTERNS = (
+    ("kernel panic", r"Kernel panic - not syncing"),
+    (
+        "kernel oops",
+        r"\bOops: |\bBUG: |general protection fault|Unable to handle kernel|\bsoft lockup\b"
+        r"|blocked for more than \d+ seconds|rcu\w*: .*detected stall|Call Trace:",
+    ),
+    ("out of memory", r"Out of memory: Kill|invoked oom-killer|oom-kill:"),
+    (
+        "file system error",
+        r"EXT4-fs error|mounting fs with errors|BTRFS (?:error|critical)"
+        r"|XFS \(\S+\): .*(?:[Cc]orruption|metadata I/O error)"
+        r"|Buffer I/O error|I/O error, dev |[Rr]emounting filesystem read-only|blk_update_request: I/O error",
+    ),
+    (
+        "initramfs shell",
+        r"^dracut:/#|^\(initramfs\)|(?:in|entering) emergency mode|dracut-initqueue.*timeout|ALERT!.*does not exist"
+        r"|initramfs: no file system with UUID",
+    ),
+    ("ordering cycle", r"Found ordering cycle|deleted to break ordering cycle"),
+)
+"""(what it is, how kernels, initramfs and systemd say it)."""
+
+SIGNS_MAX = 12
+_ANY = re.compile("|".join(f"(?P<g{at}>{pattern})" for at, (_, pattern) in enumerate(PATTERNS)), re.IGNORECASE)
+_TIME = re.compile(r"\[\s*\d+\.\d+\]\s*")
+LINE_CHARS_MAX = 4096
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One line that says so; the first of its kind and wording."""
+
+    kind: str
+    line: str
+    """Without the kernel's time, so that a boot that says it again is no other sign."""
+
+
+def read(console: str) -> tuple[Sign, ...]:
+    """In the order of the console, each wording once, ``SIGNS_MAX`` of them at most."""
+    found: dict[Sign, None] = {}
+    for line in console.splitlines():
+        match = _ANY.search(line[:LINE_CHARS_MAX])
+        if match is None or match.lastgroup is None:
+            continue
+        found[Sign(PATTERNS[int(match.lastgroup[1:])][0], _TIME.sub("", line[:LINE_CHARS_MAX]).strip())] = None
+        if len(found) == SIGNS_MAX:
+            break
+    return tuple(found)
