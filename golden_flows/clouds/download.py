@@ -100,13 +100,15 @@ def worth_another_try(got: Download) -> bool:
 
 
 def settled(tries: Sequence[Download]) -> Download:
-    """One reading of all tries: the last one's bytes, and what the first had to say of its cut."""
-    first, last = tries[0], tries[-1]
-    if first is last:
-        return last
-    resume = first.resume or last.resume
-    if resume is not None and first.resume is not None:
-        resume = replace(resume, is_whole=False if last.is_whole else None)
+    """One reading of all tries: the last one's bytes, and what a poor one before it had to say of its cut.
+
+    A destination that makes us send again has the image read again too, though nothing was wrong with it.
+    """
+    last = tries[-1]
+    poor = next((one for one in tries[:-1] if worth_another_try(one)), None)
+    resume = last.resume
+    if poor is not None and poor.resume is not None:
+        resume = replace(poor.resume, is_whole=False if last.is_whole else None)
     return replace(last, resume=resume, wire_bytes=sum(one.wire_bytes for one in tries))
 
 

@@ -107,7 +107,7 @@ class Stream:
         if self._run is not None:
             self._run.abandon()
         self.sent_bytes, self.sha512 = 0, None
-        road = self._road.plain if self._tries and worth_another_try(self._tries[-1]) else self._road
+        road = self._road.plain if any(map(worth_another_try, self._tries)) else self._road
         self._run = run = _Run(self._read, road)
         held = b""
         for chunk in run.chunks():

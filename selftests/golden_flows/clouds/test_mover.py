@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from golden_flows.clouds import mover
+from golden_flows.clouds.download import Road, settled
 from golden_flows.clouds.images import MOVING
 from golden_flows.clouds.mover import Moved
+from golden_flows.clouds.records import Download
+from golden_flows.clouds.upload import Damaged, Stream
 from golden_flows.errors import CloudError
 from golden_flows.waiting import wait_for
 from selftests.golden_flows.clouds.conftest import Drive, Driven
@@ -58,6 +62,39 @@ def test_one_image_is_made_though_its_parts_had_to_be_sent_twice(drive: Drive, t
     assert moved.export.resume
     assert moved.export.resume.is_whole is False
     assert moved.transfer.sent_wire_bytes > len(CONTENT) * 1.5
+
+
+def stream(source: Driven, image_id: str) -> Stream:
+    def read(way: Road, sink: Callable[[bytes], None]) -> Download:
+        return source.cloud.export_image(image_id, sink, deadline=soon(), road=way)
+
+    return Stream(read, len(CONTENT), Road(is_cut=True))
+
+
+def test_what_a_destination_has_sent_again_was_no_poor_reading_for_that(drive: Drive, tmp_path: Path) -> None:
+    source = drive("rawstore")
+    body = stream(source, plant(source, tmp_path))
+    for _ in range(2):
+        assert b"".join(body) == CONTENT
+    tries, _ = body.finish()
+    got = settled(tries)
+    assert got.resume
+    assert got.resume.is_whole is True
+    assert got.wire_bytes > 2 * len(CONTENT)
+
+
+def test_what_came_poor_in_pieces_is_never_asked_for_in_pieces_again(drive: Drive, tmp_path: Path) -> None:
+    source = drive("rawstore", "range=shifted")
+    body = stream(source, plant(source, tmp_path))
+    with pytest.raises(Damaged):
+        b"".join(body)
+    for _ in range(2):
+        assert b"".join(body) == CONTENT
+    tries, _ = body.finish()
+    assert [one.is_whole for one in tries] == [False, True, True]
+    resume = settled(tries).resume
+    assert resume
+    assert resume.is_whole is False
 
 
 @pytest.mark.parametrize("fault", ["flip_bit_at=9000000", "truncate_tail=512", "extra_tail=512"])
