@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from golden_flows.clouds.session import ApiSession
 from golden_flows.clouds.token_probe import FILE, PROBE_BYTES, STAGE
 from golden_flows.errors import Unreachable, UsageError
 from golden_flows.waiting import Deadline
+from selftests.golden_flows.checks.facts_builder import healthy_facts, said
 from selftests.golden_flows.clouds.conftest import Drive
 
 MIB = 1 << 20
@@ -46,6 +48,24 @@ def test_a_token_revoked_half_way_shows_what_the_cloud_keeps(
     assert ((died.kept_bytes or 0) == PROBE_BYTES) is whole
     assert driven.cloud.inventory() == before
     assert driven.cloud.preflight(), "the session's own token lives on"
+
+
+@pytest.mark.parametrize(("closed", "way"), [((), FILE), (("put_forbidden",), STAGE)])
+def test_a_cloud_that_cuts_the_connection_is_judged_by_what_it_left_and_not_by_what_we_ask_then(
+    drive: Drive, monkeypatch: pytest.MonkeyPatch, closed: tuple[str, ...], way: str
+) -> None:
+    driven, send = drive("private", *closed), ApiSession.send
+
+    def cut(api: ApiSession, service: str, method: str, path: str, **options: Any) -> requests.Response:
+        if options.get("token"):
+            assert len(b"".join(options["data"])) == PROBE_BYTES
+            raise Unreachable("the connection broke off")
+        return send(api, service, method, path, **options)
+
+    monkeypatch.setattr(ApiSession, "send", cut)
+    died = driven.cloud.token_probe(soon())
+    assert (died.skipped, died.way, died.upload_status, died.image_status) == ("", way, None, "queued")
+    assert said("TX-5", replace(healthy_facts(), token_death=died)) == ()
 
 
 def test_where_no_way_of_upload_is_open_no_token_died(drive: Drive) -> None:
