@@ -391,12 +391,18 @@ class Cloud:
         return download(self._api, image_id, sink, deadline, progress, road or Road())
 
     def download_to(
-        self, image_id: str, path: Path, *, deadline: Deadline, progress: Progress | None = None
+        self,
+        image_id: str,
+        path: Path,
+        *,
+        deadline: Deadline,
+        progress: Progress | None = None,
+        road: Road | None = None,
     ) -> Download:
         """As ``export_image``, into a sparse file."""
         writer = SparseWriter(path)
         try:
-            got = self.export_image(image_id, writer, deadline=deadline, progress=progress)
+            got = self.export_image(image_id, writer, deadline=deadline, progress=progress, road=road)
             writer.close()
         except BaseException:
             writer.abandon()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from golden_flows.clouds import images
@@ -18,11 +18,8 @@ PARTS_AT_ONCE = 4
 CUT_AT = 0.37
 CUT_AT_MAX_BYTES = 32 * 1024 * 1024
 """Where no part can be asked for, what lies before our cut is sent twice."""
-MARK_EVERY_BYTES = 64 * 1024 * 1024
 
 Sink = Callable[[bytes], None]
-Mark = Callable[[int, str], None]
-"""Told ``(bytes so far, their sha256 in hex)`` now and then."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +32,11 @@ class Road:
     """Whether we cut it ourselves once, at 37 %, to see how it goes on."""
     hashes: tuple[str, ...] = ("md5", "sha256")
     """Besides the image's own."""
-    earlier: Iterable[bytes] = ()
-    """What is here already: hashed, and not asked for again. Only with sha256."""
-    mark: Mark | None = None
 
     @property
     def plain(self) -> Road:
         """The whole of it by one request, as any client asks."""
-        return replace(self, parts_at_once=1, is_cut=False, earlier=())
+        return replace(self, parts_at_once=1, is_cut=False)
 
 
 def download(
@@ -58,19 +52,13 @@ def download(
     compare = _Window(PROBE_START, len(probed[1]) if probed else 0)
     error = ""
     with Digests((*road.hashes, image.os_hash_algo or "")) as digests:
-        for chunk in road.earlier:
-            digests.update(chunk)
-        marked = digests.count
         try:
-            for chunk in parts.chunks(digests.count, lambda: digests.hex("sha256")):
+            for chunk in parts.chunks(lambda: digests.hex("sha256")):
                 compare(chunk, digests.count)
                 sink(chunk)
                 digests.update(chunk)
                 if progress:
                     progress(digests.count, parts.length or image.size_bytes)
-                if road.mark and digests.count - marked >= MARK_EVERY_BYTES:
-                    marked = digests.count
-                    road.mark(marked, digests.hex("sha256") or "")
         except Stopped as stopped:
             error = str(stopped)
         got = Download(
@@ -87,7 +75,7 @@ def download(
             seconds=time.monotonic() - began_s,
             error=error,
             wire_bytes=parts.wire_bytes,
-            in_pieces=parts.in_pieces or bool(road.earlier),
+            in_pieces=parts.in_pieces,
             range_probe=None,
             resume=None,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from golden_flows.clouds import memory
@@ -17,8 +17,7 @@ from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.download import Road, settled, worth_another_try
 from golden_flows.clouds.parts import PART_BYTES
 from golden_flows.clouds.records import Download, ImageRef, Progress
-from golden_flows.clouds.segments import Segments
-from golden_flows.clouds.sparse import DataCounter, SparseWriter, data_map, read_sparse
+from golden_flows.clouds.sparse import DataCounter, data_map
 from golden_flows.clouds.upload import Damaged, Stream, Upload
 from golden_flows.errors import InteropError
 from golden_flows.model.image_facts import ExportFacts, ImportFacts
@@ -52,37 +51,16 @@ def export_to_spool(
     progress: Progress | None = None,
     road: Road = ROAD,
 ) -> Spooled:
-    """Bring the image into ``spool``, or what is missing of it where an earlier process was killed at that.
-
-    Raises ``InteropError`` when the disk is full; the spool is then removed.
-    """
+    """Bring the image into ``spool``. Raises ``InteropError`` when the disk is full; the spool is then removed."""
     before = memory.reset_peak()
     began_s = time.monotonic()
-    image = source.show_image(image_id)
-    segments = Segments(spool, source.name, image)
 
     def read(way: Road) -> Download:
-        intact = segments.intact_bytes() if way is road else 0
-        writer = SparseWriter(spool, intact)
-        try:
-            segments.begin(intact)
-            way = replace(way, earlier=read_sparse(spool, intact) if intact else (), mark=segments.mark)
-            got = source.export_image(image_id, writer, deadline=deadline, progress=progress, road=way)
-            writer.close()
-        except BaseException as error:
-            writer.abandon()
-            segments.remove()
-            if isinstance(error, OSError):
-                raise InteropError(
-                    f"cannot write {segments.path}: {error.strerror}", "free some space in the scratch folder"
-                ) from error
-            raise
-        return got
+        return source.download_to(image_id, spool, deadline=deadline, progress=progress, road=way)
 
     tries = [read(road)]
     if worth_another_try(tries[0]):
         tries.append(read(road.plain))
-    segments.remove()
     return Spooled(_export_facts(settled(tries)), spool, time.monotonic() - began_s, before, memory.peak_bytes())
 
 

@@ -134,17 +134,17 @@ class Parts:
         """Cut the answer that brings this byte, once."""
         self._cut_at = byte
 
-    def chunks(self, start: int, sha256_so_far: Callable[[], str | None]) -> Iterator[bytes]:
-        """From byte ``start`` to the end, 1 MiB or less each. ``sha256_so_far``: of everything handed out before.
+    def chunks(self, sha256_so_far: Callable[[], str | None]) -> Iterator[bytes]:
+        """From the first byte to the last, 1 MiB or less each. ``sha256_so_far``: of everything handed out before.
 
         Raises ``Stopped``; ``CloudError`` where the cloud refuses to give the image at all.
         """
         size = self._image.size_bytes
-        at = start
-        if self._at_once > 1 and self.serves_ranges and size is not None and size - at > PART_BYTES:
+        at = 0
+        if self._at_once > 1 and self.serves_ranges and size is not None and size > PART_BYTES:
             self.in_pieces = True
             try:
-                for chunk in self._side_by_side(at, size):
+                for chunk in self._side_by_side(size):
                     at += len(chunk)
                     yield chunk
                 return
@@ -152,13 +152,13 @@ class Parts:
                 self.serves_ranges = False
         yield from self._one_after_the_other(at, sha256_so_far)
 
-    def _side_by_side(self, start: int, size: int) -> Iterator[bytes]:
+    def _side_by_side(self, size: int) -> Iterator[bytes]:
         """In order, while further parts are already coming; as many as may be on their way wait in memory at most."""
         waiting: deque[Future[list[bytes]]] = deque()
-        starts = iter(range(start, size, PART_BYTES))
+        starts = iter(range(0, size, PART_BYTES))
         with ThreadPoolExecutor(self._at_once, "part") as pool:
             try:
-                at = start
+                at = 0
                 while True:
                     while len(waiting) < self._at_once and (first := next(starts, None)) is not None:
                         waiting.append(pool.submit(self._part, first, min(first + PART_BYTES, size)))

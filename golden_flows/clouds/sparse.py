@@ -18,17 +18,13 @@ _ZERO_CHUNK = bytes(CHUNK_BYTES)
 
 
 class SparseWriter:
-    """A sink for ``export_image``. ``close`` sets the file's length; a full disk raises ``InteropError``.
+    """A sink for ``export_image``. ``close`` sets the file's length; a full disk raises ``InteropError``."""
 
-    ``keep_bytes``: how much of an earlier file stays, to be written on from there.
-    """
-
-    def __init__(self, path: Path, keep_bytes: int = 0) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._size = keep_bytes
+        self._size = 0
         try:
-            self._file: BinaryIO = open(path, "r+b" if keep_bytes else "wb", buffering=0)  # noqa: SIM115  # closed by close()
-            self._file.truncate(keep_bytes)
+            self._file: BinaryIO = open(path, "wb", buffering=0)  # noqa: SIM115  # closed by close()
         except OSError as error:
             raise InteropError(f"cannot write {path}: {error.strerror}", "choose another scratch folder") from error
 
@@ -38,9 +34,7 @@ class SparseWriter:
                 self._file.seek(self._size + start)
                 self._write_all(block)
         except OSError as error:
-            raise InteropError(
-                f"cannot write {self.path}: {error.strerror}", "free some space in the scratch folder"
-            ) from error
+            raise self._no_room(error) from error
         self._size += len(chunk)
 
     def _write_all(self, block: bytes) -> None:
@@ -48,8 +42,14 @@ class SparseWriter:
             block = block[self._file.write(block) :]
 
     def close(self) -> None:
-        self._file.truncate(self._size)
+        try:
+            self._file.truncate(self._size)
+        except OSError as error:
+            raise self._no_room(error) from error
         self._file.close()
+
+    def _no_room(self, error: OSError) -> InteropError:
+        return InteropError(f"cannot write {self.path}: {error.strerror}", "free some space in the scratch folder")
 
     def abandon(self) -> None:
         """Close, and remove what was written."""

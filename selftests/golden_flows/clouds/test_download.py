@@ -11,7 +11,6 @@ import pytest
 from golden_flows.clouds import mover, parts
 from golden_flows.clouds.download import Road
 from golden_flows.clouds.records import Download
-from golden_flows.clouds.segments import Segments
 from golden_flows.clouds.sparse import SparseWriter
 from golden_flows.errors import InteropError, WaitTimeout
 from golden_flows.model.transfer import RangeProbe, Resume
@@ -154,39 +153,6 @@ def test_a_beginning_that_changes_between_two_readings_is_noticed(drive: Drive, 
     got = driven.cloud.export_image(image_id, spoil, deadline=soon(), road=Road(is_cut=True))
     assert "its beginning is another now" in got.error
     assert not got.is_whole
-
-
-def test_a_spool_is_written_on_where_a_killed_process_left_it(drive: Drive, tmp_path: Path) -> None:
-    driven = drive("rawstore")
-    image_id, spool = plant(driven, tmp_path), tmp_path / "spool"
-    image = driven.cloud.show_image(image_id)
-    writer, segments = SparseWriter(spool), Segments(spool, driven.cloud.name, image)
-    segments.begin(0)
-    writer(CONTENT[: 5 * MIB])
-    for end in (2 * MIB, 5 * MIB):
-        segments.mark(end, hashlib.sha256(CONTENT[:end]).hexdigest())
-    writer(b"bytes that were written after the last mark")  # and then it was killed
-    writer.close()
-    with segments.path.open("a") as journal:
-        journal.write('{"end": 99')
-    spooled = mover.export_to_spool(driven.cloud, image_id, spool, deadline=soon())
-    assert spool.read_bytes() == CONTENT
-    assert spooled.facts.computed_hash == image.os_hash_value
-    assert spooled.facts.wire_bytes <= len(CONTENT) - 5 * MIB + parts.PROBE_BYTES
-    assert not segments.path.exists()
-
-
-def test_a_spool_that_a_crash_damaged_is_kept_up_to_there(drive: Drive, tmp_path: Path) -> None:
-    driven = drive("rawstore")
-    image = driven.cloud.show_image(plant(driven, tmp_path))
-    spool = tmp_path / "spool"
-    segments = Segments(spool, driven.cloud.name, image)
-    segments.begin(0)
-    for end in (MIB, 3 * MIB):
-        segments.mark(end, hashlib.sha256(CONTENT[:end]).hexdigest())
-    spool.write_bytes(CONTENT[: 2 * MIB] + bytes(MIB))
-    assert segments.intact_bytes() == MIB
-    assert Segments(spool, "another cloud", image).intact_bytes() == 0
 
 
 def test_a_full_disk_is_one_message_and_leaves_nothing(
