@@ -99,7 +99,7 @@ class Parts:
         try:
             with self._send(asked) as answer:
                 return self._judge_probe(asked, expected, answer)
-        except (requests.RequestException, Unreachable) as broken:
+        except (requests.RequestException, HTTPError, OSError, Unreachable) as broken:
             told = broken.what if isinstance(broken, CloudError) else f"{type(broken).__name__}: {broken}"
             return RangeProbe(asked=asked, status=None, message=shorten(told, 300)), b""
 

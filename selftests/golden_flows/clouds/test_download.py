@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from pathlib import Path
+from typing import cast
 
 import pytest
+import requests
+from urllib3 import HTTPResponse
 
-from golden_flows.clouds import mover, parts
+from golden_flows.clouds import images, mover, parts
 from golden_flows.clouds.download import Road
 from golden_flows.clouds.records import Download
+from golden_flows.clouds.session import ApiSession
 from golden_flows.clouds.sparse import SparseWriter
 from golden_flows.errors import InteropError, WaitTimeout
+from golden_flows.model.finding import NotObserved
 from golden_flows.model.transfer import RangeProbe, Resume
 from golden_flows.waiting import Deadline
+from selftests.golden_flows.checks.facts_builder import said, with_export
 from selftests.golden_flows.clouds.conftest import Drive, Driven, HastyClock
 
 MIB = 1024 * 1024
@@ -57,6 +64,37 @@ def probed(got: Download) -> RangeProbe:
 def resumed(got: Download) -> Resume:
     assert got.resume is not None
     return got.resume
+
+
+def probe_answered(body: io.RawIOBase) -> RangeProbe:
+    """What our question for the first bytes finds where the store says that it answers just these."""
+
+    class Api:
+        def send(self, *_: object, **__: object) -> requests.Response:
+            answer = requests.Response()
+            answer.status_code = 206
+            answer.headers["Content-Range"] = f"bytes 1-{parts.PROBE_BYTES}/{len(CONTENT)}"
+            answer.raw = HTTPResponse(body, preload_content=False)
+            return answer
+
+    image = images.image_from({"id": "i", "size": len(CONTENT)})
+    probed = parts.Parts(cast(ApiSession, Api()), image, at_once=1, deadline=soon()).probe()
+    assert probed
+    return probed[0]
+
+
+class Reset(io.RawIOBase):
+    """A connection that breaks off as soon as its body is read."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise ConnectionResetError(104, os.strerror(104))
+
+
+def test_a_connection_that_breaks_off_in_the_body_of_a_part_says_nothing_of_parts() -> None:
+    probe = probe_answered(Reset())
+    assert probe.status is None
+    assert "Connection reset by peer" in probe.message
+    assert isinstance(said("TX-1", with_export(range_probe=probe)), NotObserved)
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
