@@ -48,10 +48,14 @@ def a_part_is_that_part_or_refused(facts: Facts) -> Said:
     if probe.content_range != probe.expected_content_range:
         actual = f"206 with {shorten(probe.content_range, 80) or 'no Content-Range'}"
         return (Finding(subject, right, actual, "look at what the proxy or the store makes of Content-Range"),)
+    if probe.received_bytes != probe.asked_bytes:
+        told = "fewer" if (probe.received_bytes or 0) < probe.asked_bytes else "more"
+        actual = f"206 with that Content-Range, and {told} than {probe.asked_bytes} bytes"
+        return (Finding(subject, right, actual, "compare what the store and each proxy before it make of this part"),)
     if probe.is_right is None:
         return NotObserved("the whole image did not come as far as that part (see EX-2)")
     if not probe.is_right:
-        actual = f"206, {probe.received_bytes} bytes that are not the image's there"
+        actual = f"206, {probe.asked_bytes} bytes that are not the image's there"
         return (Finding(subject, right, actual, "read the same part from the store itself: does it count from 0?"),)
     return ()
 

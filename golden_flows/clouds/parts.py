@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -94,39 +94,29 @@ class Parts:
         end = min(size, PROBE_START + PROBE_BYTES)
         if end <= PROBE_START:
             return None
-        asked = f"bytes={PROBE_START}-{end - 1}"
-        expected = f"bytes {PROBE_START}-{end - 1}/{size}"
+        unanswered = RangeProbe(
+            asked=f"bytes={PROBE_START}-{end - 1}",
+            asked_bytes=end - PROBE_START,
+            status=None,
+            expected_content_range=f"bytes {PROBE_START}-{end - 1}/{size}",
+        )
         try:
-            with self._send(asked) as answer:
-                return self._judge_probe(asked, expected, answer)
+            with self._send(unanswered.asked) as answer:
+                return self._answered(unanswered, answer)
         except (requests.RequestException, HTTPError, OSError, Unreachable) as broken:
             told = broken.what if isinstance(broken, CloudError) else f"{type(broken).__name__}: {broken}"
-            return RangeProbe(asked=asked, status=None, message=shorten(told, 300)), b""
+            return replace(unanswered, message=shorten(told, 300)), b""
 
-    def _judge_probe(self, asked: str, expected: str, answer: requests.Response) -> tuple[RangeProbe, bytes]:
-        told = answer.headers.get("Content-Range", "")
+    def _answered(self, asked: RangeProbe, answer: requests.Response) -> tuple[RangeProbe, bytes]:
+        probe = replace(asked, status=answer.status_code, content_range=answer.headers.get("Content-Range", ""))
         if answer.status_code != 206:
-            message = "" if answer.ok else reason_of(answer)
-            return RangeProbe(
-                asked=asked,
-                status=answer.status_code,
-                content_range=told,
-                expected_content_range=expected,
-                message=message,
-            ), b""
-        content = answer.raw.read(PROBE_BYTES + 1)  # one more than asked, so that an answer too long is seen
+            return replace(probe, message="" if answer.ok else reason_of(answer)), b""
+        content = answer.raw.read(asked.asked_bytes + 1)  # one more, so that an answer too long is seen
         self.wire_bytes += len(content)
+        self.serves_ranges = probe.content_range == probe.expected_content_range and len(content) == probe.asked_bytes
         md5 = answer.headers.get("Content-MD5")
-        self.serves_ranges = told == expected and len(content) == _span(expected)
-        probe = RangeProbe(
-            asked=asked,
-            status=206,
-            content_range=told,
-            expected_content_range=expected,
-            received_bytes=len(content),
-            content_md5_is_whole=None if md5 is None else md5 == self._image.checksum,
-        )
-        return probe, content
+        is_whole = None if md5 is None else md5 == self._image.checksum
+        return replace(probe, received_bytes=len(content), content_md5_is_whole=is_whole), content
 
     # -- the bytes
 
@@ -323,8 +313,3 @@ class Parts:
 def _as_they_come(answer: requests.Response) -> Iterator[bytes]:
     while chunk := answer.raw.read1(CHUNK_BYTES):
         yield chunk
-
-
-def _span(content_range: str) -> int:
-    found = _CONTENT_RANGE.match(content_range)
-    return int(found[2]) - int(found[1]) + 1 if found else 0

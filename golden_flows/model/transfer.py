@@ -11,12 +11,13 @@ class RangeProbe:
 
     asked: str
     """``bytes=1-65536``."""
+    asked_bytes: int
     status: int | None
     """None where nothing answered."""
     content_range: str = ""
     expected_content_range: str = ""
     received_bytes: int | None = None
-    """None where the answer's body was not read."""
+    """None where the answer's body was not read; of one that is too long, one more than asked for."""
     is_right: bool | None = None
     """Whether they are the image's bytes at that place; None where there was nothing to compare."""
     content_md5_is_whole: bool | None = None

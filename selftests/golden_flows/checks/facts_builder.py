@@ -154,6 +154,7 @@ def export() -> ExportFacts:
 def range_probe(**changes: Any) -> RangeProbe:
     healthy = RangeProbe(
         asked="bytes=1-65536",
+        asked_bytes=64 * 1024,
         status=206,
         content_range=f"bytes 1-65536/{SIZE_BYTES}",
         expected_content_range=f"bytes 1-65536/{SIZE_BYTES}",

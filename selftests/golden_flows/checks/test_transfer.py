@@ -88,8 +88,11 @@ def test_a_part_is_served_or_refused_with_400() -> None:
         {"status": 416, "content_range": "bytes */9", "is_right": None},
         {"content_range": "bytes 0-65535/268435456"},
         {"is_right": False},
+        {"received_bytes": 64 * 1024 - 1},
+        {"received_bytes": 64 * 1024 + 1},
+        {"received_bytes": 0, "is_right": None},
     ],
-    ids=["the whole", "not satisfiable", "another part", "other bytes"],
+    ids=["the whole", "not satisfiable", "another part", "other bytes", "fewer bytes", "more bytes", "none"],
 )
 def test_what_is_neither_that_part_nor_a_refusal_is_a_finding(changes: dict[str, Any]) -> None:
     assert failing(_probed(**changes)) == {"TX-1"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -21,7 +22,7 @@ from golden_flows.errors import InteropError, WaitTimeout
 from golden_flows.model.finding import NotObserved
 from golden_flows.model.transfer import RangeProbe, Resume
 from golden_flows.waiting import Deadline
-from selftests.golden_flows.checks.facts_builder import said, with_export
+from selftests.golden_flows.checks.facts_builder import failing, said, with_export
 from selftests.golden_flows.clouds.conftest import Drive, Driven, HastyClock
 
 MIB = 1024 * 1024
@@ -66,7 +67,7 @@ def resumed(got: Download) -> Resume:
     return got.resume
 
 
-def probe_answered(body: io.RawIOBase) -> RangeProbe:
+def probe_answered(body: io.IOBase) -> RangeProbe:
     """What our question for the first bytes finds where the store says that it answers just these."""
 
     class Api:
@@ -88,6 +89,13 @@ class Reset(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         raise ConnectionResetError(104, os.strerror(104))
+
+
+@pytest.mark.parametrize("off_by", [-1, 1])
+def test_a_part_of_another_length_than_it_says_is_a_finding(off_by: int) -> None:
+    probe = probe_answered(io.BytesIO(CONTENT[1 : 1 + parts.PROBE_BYTES + off_by]))
+    assert probe.received_bytes == probe.asked_bytes + off_by
+    assert failing(with_export(range_probe=replace(probe, is_right=True))) == {"TX-1"}
 
 
 def test_a_connection_that_breaks_off_in_the_body_of_a_part_says_nothing_of_parts() -> None:
