@@ -284,6 +284,7 @@ class Session:
         if self._cell != pair or self._found_out or self._trouble is not None:
             return False
         self.delete_all(dict.fromkeys((pair.src, pair.dst)))
+        self._shelf.forget(pair.src)
         self._cell, self._flow, self._found_out = None, None, True
         self.journal.write("retold", src=pair.src, dst=pair.dst, attempt=attempt)
         return True

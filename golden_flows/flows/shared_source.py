@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import filelock
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from cattrs.preconf.json import make_converter
 
 from golden_flows.errors import CloudError, InteropError
@@ -25,6 +26,13 @@ from golden_flows.waiting import Deadline, wait_for
 # Facts are two dozen nested dataclasses, so they are brought to JSON and back by a library; never by pickle.
 _CONVERTER = make_converter()
 _CONVERTER.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
+# What went straight on is nobody else's.
+_CONVERTER.register_structure_hook(
+    SourceImage, make_dict_structure_fn(SourceImage, _CONVERTER, moved=override(omit=True))
+)
+_CONVERTER.register_unstructure_hook(
+    SourceImage, make_dict_unstructure_fn(SourceImage, _CONVERTER, moved=override(omit=True))
+)
 
 
 def dumps(source: SourceImage) -> str:
@@ -54,18 +62,35 @@ class SourceShelf:
         """What source ``name`` gave; made by ``make(spool)`` where nobody has done it yet.
 
         ``waiting`` is told when another process is at it. Raises ``InteropError`` when it could not be brought out,
-        now or by whoever tried first: a source is asked once.
+        now or by whoever tried first: a source is asked once. But what went straight on is of this telling alone.
         """
         source = self._mine.get(name) or self._take(name, make, waiting, deadline)
-        # Memory was measured for this cell; it says nothing of a later one's, and nothing of another process's.
-        self._mine[name] = _for_others(source)
-        return _well(name, source)
+        if source.trouble:
+            raise CloudError(f"{name} gave no image when the first cell asked for it: {source.trouble}", source.remedy)
+        if source.moved is None:
+            # Memory was measured for this cell; it says nothing of a later one's, and nothing of another process's.
+            self._mine[name] = _for_others(source)
+        return source
+
+    def forget(self, cloud: str) -> None:
+        """Have this source asked anew where it gave nothing, by itself or with a shim; what it gave stays."""
+        for record in self._folder.glob("*.json"):
+            name = unquote(record.stem)
+            if name != cloud and not name.startswith(f"{cloud}+"):
+                continue
+            lock = self._lock(name)
+            if _acquire(lock):  # else somebody else is asking it anew
+                try:
+                    if loads(record.read_text("utf-8")).trouble:
+                        record.unlink()
+                finally:
+                    lock.release()
 
     def _take(
         self, name: str, make: Callable[[Path], SourceImage], waiting: Callable[[], None], deadline: Deadline
     ) -> SourceImage:
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        lock = filelock.FileLock(self._path(name, "lock"), mode=0o600)
+        lock = self._lock(name)
         if not _acquire(lock):
             waiting()
             wait_for(f"the export of {name} by another process", lambda: _acquire(lock), deadline=deadline)
@@ -84,8 +109,12 @@ class SourceShelf:
         except InteropError as error:
             self._keep(name, SourceImage(trouble=error.what, remedy=error.remedy))
             raise
-        self._keep(name, source)
+        if source.moved is None:
+            self._keep(name, source)
         return source
+
+    def _lock(self, name: str) -> filelock.FileLock:
+        return filelock.FileLock(self._path(name, "lock"), mode=0o600)
 
     def _keep(self, name: str, source: SourceImage) -> None:
         record = self._path(name, "json")
@@ -103,12 +132,6 @@ def _for_others(source: SourceImage) -> SourceImage:
         return source
     spooled = replace(source.spooled, rss_before_bytes=None, rss_peak_bytes=None, shared=True)
     return replace(source, spooled=spooled)
-
-
-def _well(name: str, source: SourceImage) -> SourceImage:
-    if source.trouble:
-        raise CloudError(f"{name} gave no image when the first cell asked for it: {source.trouble}", source.remedy)
-    return source
 
 
 def _acquire(lock: filelock.BaseFileLock) -> bool:

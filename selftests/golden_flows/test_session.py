@@ -6,14 +6,22 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
-from golden_flows.guideline import load_guideline
+from golden_flows.errors import CloudError
+from golden_flows.flows.home import SourceImage
+from golden_flows.flows.shared_source import SourceShelf
+from golden_flows.guideline import load_checks, load_guideline
 from golden_flows.journal import Journal
 from golden_flows.ledger import Ledger
 from golden_flows.model.cloud import Pair
 from golden_flows.model.plan import Plan
 from golden_flows.reference_clouds import ReferenceCloud
 from golden_flows.session import RunContext, Session
+from golden_flows.waiting import Deadline
+from selftests.golden_flows.clouds.conftest import Drive, drive, golden
+
+__all__ = ["drive", "golden"]
 
 
 @pytest.mark.parametrize("image", [None, "golden-pocket"])
@@ -36,6 +44,38 @@ def test_an_export_goes_straight_on_where_nobody_needs_a_copy(
     context = RunContext("run-1", tmp_path, tmp_path, plan, reference=names, keep_export=keep_export)
     session = Session.open(context, load_guideline(), {})
     assert session.goes_straight(Pair(*cells[0])) is straight
+    session.disconnect()
+
+
+def test_the_next_telling_asks_a_source_anew_that_gave_nothing(drive: Drive, tmp_path: Path) -> None:
+    driven, pair, asked = drive("private"), Pair("private", "private"), []
+    entry = {
+        **driven.reference.auth("anne"),
+        "region_name": "RegionOne",
+        "interop": {"image": "golden-pocket", "networks": ["private"], "floating_network": "public"},
+    }
+    file = tmp_path / "clouds.yaml"
+    file.write_text(yaml.safe_dump({"clouds": {"private": entry}}), "utf-8")
+
+    def make(spool: Path) -> SourceImage:
+        asked.append(spool)
+        raise CloudError("it never came up")
+
+    def take() -> None:
+        shelf = SourceShelf(tmp_path / "exports")
+        with pytest.raises(CloudError, match="it never came up"):
+            shelf.take("private", make, lambda: None, Deadline.after(5))
+
+    take()
+    plan = Plan((pair,), ("EX-1",), "2026.11")
+    context = RunContext("run-1", tmp_path / "results", tmp_path, plan, reference=("private",))
+    session = Session.open(context, load_guideline(), load_checks())
+    session.configs |= session.read_configs(["private"], [file])
+    assert "it never came up" in session.judge(pair, "EX-1").reason
+    assert session.tell_again(pair, 1)
+    take()
+    assert len(asked) == 2
+    session.end_cell()
     session.disconnect()
 
 

@@ -24,11 +24,14 @@ def what_came_out(folder: Path) -> SourceImage:
     spooled = Spooled(replace(facts.export, head=bytes(range(256))), folder / "a.raw", 1.5, 10, 20)
     account = AtHome(owner_fingerprint="SHA256:abc", password="pass-word")
     boot = facts.source_boot or facts.boot
-    assert facts.transfer is not None
-    moved = Moved(spooled.facts, facts.transfer, facts.imported)
-    return SourceImage(
-        spooled=spooled, moved=moved, boot=boot, profile=facts.src, payload_sha256="ab" * 32, account=account
-    )
+    return SourceImage(spooled=spooled, boot=boot, profile=facts.src, payload_sha256="ab" * 32, account=account)
+
+
+def went_straight_on(folder: Path) -> SourceImage:
+    source, transfer = what_came_out(folder), healthy_facts().transfer
+    assert source.spooled
+    assert transfer
+    return replace(source, moved=Moved(source.spooled.facts, transfer, healthy_facts().imported))
 
 
 def nobody_waits() -> None:
@@ -78,6 +81,48 @@ def test_a_source_that_gives_nothing_is_asked_once(tmp_path: Path) -> None:
         take(SourceShelf(tmp_path / "exports"), what_came_out(tmp_path), calls)
     assert told.value.remedy == "look at its console"
     assert len(calls) == 1
+
+
+def test_a_source_that_gave_nothing_is_asked_anew_once_it_is_forgotten(tmp_path: Path) -> None:
+    calls: list[Path] = []
+    shelf, other = SourceShelf(tmp_path / "exports"), SourceShelf(tmp_path / "exports")
+    with pytest.raises(CloudError, match="never came up"):
+        take(shelf, CloudError("never came up"), calls)
+    with pytest.raises(CloudError, match="gave no image"):
+        take(other, what_came_out(tmp_path), calls)
+    shelf.forget("another")
+    with pytest.raises(CloudError, match="gave no image"):
+        take(shelf, what_came_out(tmp_path), calls)
+    shelf.forget("a/b")
+    assert take(other, what_came_out(tmp_path), calls) == what_came_out(tmp_path)
+    shelf.forget("a/b")
+    assert take(shelf, what_came_out(tmp_path), calls).spooled, "what came out stays"
+    assert len(calls) == 2
+
+
+def test_with_a_source_what_it_gave_to_a_shim_is_forgotten(tmp_path: Path) -> None:
+    shelf = SourceShelf(tmp_path / "exports")
+
+    def trouble(spool: Path) -> SourceImage:
+        raise CloudError("never came up")
+
+    for name in ("a+ec2", "ab"):
+        with pytest.raises(CloudError, match="never came up"):
+            shelf.take(name, trouble, nobody_waits, Deadline.after(5.0))
+    shelf.forget("a")
+    source = what_came_out(tmp_path)
+    assert shelf.take("a+ec2", lambda spool: source, nobody_waits, Deadline.after(5.0)) == source
+    with pytest.raises(CloudError, match="gave no image"):
+        shelf.take("ab", lambda spool: source, nobody_waits, Deadline.after(5.0))
+
+
+def test_what_went_straight_on_is_of_one_telling(tmp_path: Path) -> None:
+    calls: list[Path] = []
+    shelf, source = SourceShelf(tmp_path / "exports"), went_straight_on(tmp_path)
+    for _ in range(2):
+        assert take(shelf, source, calls) == source
+    assert len(calls) == 2
+    assert not list((tmp_path / "exports").glob("*.json"))
 
 
 def test_whoever_comes_while_the_first_is_at_it_waits_and_says_so(tmp_path: Path) -> None:
