@@ -18,8 +18,8 @@ from golden_flows.clouds.download import Road, settled, worth_another_try
 from golden_flows.clouds.parts import PART_BYTES
 from golden_flows.clouds.records import Download, ImageRef, Progress
 from golden_flows.clouds.sparse import DataCounter, data_map
-from golden_flows.clouds.upload import Damaged, Stream, Upload
-from golden_flows.errors import InteropError
+from golden_flows.clouds.upload import Stream, Upload
+from golden_flows.errors import InteropError, RecordError
 from golden_flows.model.image_facts import ExportFacts, ImportFacts
 from golden_flows.model.transfer import TransferFacts
 from golden_flows.waiting import Deadline
@@ -102,7 +102,9 @@ class Moved:
     export: ExportFacts
     transfer: TransferFacts
     imported: ImportFacts | None
-    """None where what came was damaged: nothing of it was kept then."""
+    """None where there was ``trouble``."""
+    trouble: InteropError | None = None
+    """Why nothing was imported: what came was damaged, so that nothing of it was kept, or the destination's trouble."""
 
 
 def can_go_straight(image: ImageRef) -> bool:
@@ -129,24 +131,30 @@ def move(
 ) -> Moved:
     """Download and upload at once. The destination's last bytes wait until the source's hash is found to be right.
 
-    ``properties``: what of the image's own is asked for at the destination. Raises ``InteropError``.
+    ``properties``: what of the image's own is asked for at the destination. Raises ``InteropError`` for what is the
+    source's trouble; the destination's does not keep us from reading the export to its end.
     """
     before = memory.reset_peak()
     began_s = time.monotonic()
     image = source.show_image(image_id)
     if image.size_bytes is None:
         raise InteropError(f"image {image_id} on {source.name!r} has no size: it cannot go straight on")
-    body = Stream(
+    stream = Stream(
         lambda way, sink: source.export_image(image_id, sink, deadline=deadline, progress=progress, road=way),
         image.size_bytes,
         road,
     )
-    imported = None
-    with contextlib.suppress(Damaged):
-        imported = destination.import_body(
-            name=name, body=body, properties=properties(image.properties), deadline=deadline
-        )
-    tries, data = body.finish()
+    imported, trouble = None, None
+    with contextlib.closing(stream) as body:
+        try:
+            imported = destination.import_body(
+                name=name, body=body, properties=properties(image.properties), deadline=deadline
+            )
+        except RecordError:
+            raise
+        except InteropError as error:
+            trouble = error
+        tries, data = body.finish()
     if not tries:  # the destination did not even take the image's name: what the source gives is of interest still
         counter = DataCounter()
         tries = [source.export_image(image_id, counter, deadline=deadline, road=road)]
@@ -165,7 +173,7 @@ def move(
         rss_before_bytes=before,
         rss_peak_bytes=peak,
     )
-    return Moved(_export_facts(got), transfer, imported)
+    return Moved(_export_facts(got), transfer, imported, trouble)
 
 
 def _export_facts(got: Download) -> ExportFacts:

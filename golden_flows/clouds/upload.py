@@ -104,8 +104,7 @@ class Stream:
         return self._size
 
     def __iter__(self) -> Iterator[bytes]:
-        if self._run is not None:
-            self._run.abandon()
+        self.close()
         self.sent_bytes, self.sha512 = 0, None
         road = self._road.plain if any(map(worth_another_try, self._tries)) else self._road
         self._run = run = _Run(self._read, road)
@@ -129,6 +128,11 @@ class Stream:
         self.sent_bytes += len(chunk)
         self.wire_bytes += len(chunk)
         return chunk
+
+    def close(self) -> None:
+        """Let go of the source, however far its reading came."""
+        if self._run is not None:
+            self._run.abandon()
 
     def finish(self) -> tuple[list[Download], DataMap]:
         """Every whole reading of the source; the last one comes to its end though nobody takes its bytes any more.
@@ -192,9 +196,11 @@ class _Run:
         self._put(chunk)
 
     def _put(self, chunk: bytes | None) -> None:
-        while not self._is_drained:
+        while True:
             if self._is_abandoned:
                 raise _Abandoned
+            if self._is_drained:
+                return
             try:
                 self._queue.put(chunk, timeout=POLL_S)
                 return

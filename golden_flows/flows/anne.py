@@ -150,10 +150,11 @@ class Anne:
         )
 
     def _moved(self, spooled: Spooled) -> tuple[TransferFacts, ImportFacts]:
-        if self._source.moved is not None:
-            if self._source.moved.imported is None:
-                raise InteropError("what came out of the source was damaged, and nothing of it was kept")
-            return self._source.moved.transfer, self._source.moved.imported
+        moved = self._source.moved
+        if moved is not None:
+            if moved.imported is None:
+                raise moved.trouble or InteropError("nothing was imported")
+            return moved.transfer, moved.imported
         self._record.say(f"importing into {self._at.dst.name}")
         return mover.import_from_spool(
             spooled,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from golden_flows.clouds import mover
+from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.download import Road, settled
 from golden_flows.clouds.images import MOVING
 from golden_flows.clouds.mover import Moved
 from golden_flows.clouds.records import Download
 from golden_flows.clouds.upload import Damaged, Stream
-from golden_flows.errors import CloudError
+from golden_flows.errors import CloudError, Unreachable
 from golden_flows.waiting import wait_for
 from selftests.golden_flows.clouds.conftest import Drive, Driven
 from selftests.golden_flows.clouds.test_download import CONTENT, plant, soon
@@ -126,6 +129,29 @@ def test_the_legacy_way_leaves_no_empty_image_behind(drive: Drive, tmp_path: Pat
     assert moved.imported.method_used is None
     assert moved.imported.final_status in ("queued", "deleted")
     assert "active" not in {status for status, _ in stored(destination).values()}
+
+
+def test_trouble_with_the_destination_leaves_the_export_to_be_judged(drive: Drive, tmp_path: Path) -> None:
+    source, destination = drive("rawstore"), drive("rawstore")
+    image_id = plant(source, tmp_path)
+    destination.reference.stop()
+    moved = mover.move(source.cloud, image_id, destination.cloud, name="anne", deadline=soon())
+    assert moved.imported is None
+    assert isinstance(moved.trouble, Unreachable)
+    assert moved.export.computed_hash == moved.export.os_hash_value
+
+
+def test_an_interrupt_lets_go_of_the_source(drive: Drive, tmp_path: Path) -> None:
+    class Interrupted:
+        def import_body(self, *, body: Stream, **_: object) -> None:
+            next(iter(body))
+            raise KeyboardInterrupt
+
+    source = drive("rawstore")
+    image_id = plant(source, tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        mover.move(source.cloud, image_id, cast(Cloud, Interrupted()), name="anne", deadline=soon())
+    assert "download" not in {one.name for one in threading.enumerate()}
 
 
 def test_a_source_that_goes_away_is_the_sources_trouble(drive: Drive, tmp_path: Path) -> None:
