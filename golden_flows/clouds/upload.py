@@ -19,7 +19,7 @@ from golden_flows.clouds.digests import CHUNK_BYTES, Digests
 from golden_flows.clouds.download import Road, worth_another_try
 from golden_flows.clouds.records import Download, Progress
 from golden_flows.clouds.sparse import DataCounter
-from golden_flows.errors import CloudError, InteropError, WaitTimeout
+from golden_flows.errors import InteropError, WaitTimeout
 from golden_flows.model.transfer import DataMap
 from golden_flows.waiting import Deadline
 
@@ -40,7 +40,10 @@ class Body(Protocol):
 
 
 class Upload:
-    """Read from a file in chunks; hashes what is really handed to the socket."""
+    """Read from a file in chunks; hashes what is really handed to the socket.
+
+    What is wrong with the file is ``Damaged``: the HTTP library would take an ``OSError`` for the connection's.
+    """
 
     def __init__(self, source: Path, size_bytes: int, deadline: Deadline, progress: Progress | None) -> None:
         self._source, self._size = source, size_bytes
@@ -54,11 +57,8 @@ class Upload:
     def __iter__(self) -> Iterator[bytes]:
         self.sent_bytes, self.sha512 = 0, None
         began_s = time.monotonic()
-        with Digests(("sha512",)) as digests, open(self._source, "rb", buffering=0) as file:
-            while self.sent_bytes < self._size:
-                chunk = file.read(min(CHUNK_BYTES, self._size - self.sent_bytes))
-                if not chunk:
-                    raise CloudError(f"{self._source} ended after {self.sent_bytes} of {self._size} bytes")
+        with Digests(("sha512",)) as digests:
+            for chunk in self._chunks():
                 if self._deadline.left_s <= 0:
                     raise WaitTimeout("the upload", time.monotonic() - began_s, f"{self.sent_bytes} bytes sent")
                 digests.update(chunk)
@@ -71,9 +71,25 @@ class Upload:
                 if self.sent_bytes == self._size:
                     self.sha512 = digests.hex("sha512")
 
+    def _chunks(self) -> Iterator[bytes]:
+        left = self._size
+        try:
+            with open(self._source, "rb", buffering=0) as file:
+                while left:
+                    chunk = file.read(min(CHUNK_BYTES, left))
+                    if not chunk:
+                        raise Damaged(f"{self._source} ended after {self._size - left} of {self._size} bytes")
+                    left -= len(chunk)
+                    yield chunk
+        except OSError as error:
+            raise Damaged(f"cannot read {self._source}: {error.strerror}") from error
+
 
 class Damaged(InteropError):
-    """What came is not the image that the source shows: its last bytes were not sent, so that nothing was stored."""
+    """What is here is not the image that is to be sent: its last bytes were not, so that nothing was stored.
+
+    It came otherwise than the source shows it, or our own copy is to blame; the destination is not.
+    """
 
 
 Read = Callable[[Road, Callable[[bytes], None]], Download]
@@ -117,6 +133,8 @@ class Stream:
             got = run.result()
         except InteropError as error:  # the source's trouble, which must not be taken for the destination's
             raise Damaged(error.what, error.remedy) from error
+        except Exception as error:  # ours
+            raise Damaged(f"the download: {type(error).__name__}: {error}") from error
         self._tries.append(got)
         if got.is_whole is False or got.downloaded_bytes != self._size:
             raise Damaged(got.error or f"what came of image {got.image.id} is not what Glance shows")

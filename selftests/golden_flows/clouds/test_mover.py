@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -152,6 +153,32 @@ def test_an_interrupt_lets_go_of_the_source(drive: Drive, tmp_path: Path) -> Non
     with pytest.raises(KeyboardInterrupt):
         mover.move(source.cloud, image_id, cast(Cloud, Interrupted()), name="anne", deadline=soon())
     assert "download" not in {one.name for one in threading.enumerate()}
+
+
+@pytest.mark.parametrize("lacks", ["its end", "all of it"])
+def test_a_copy_of_ours_that_is_not_whole_is_not_the_destinations_trouble(
+    drive: Drive, tmp_path: Path, lacks: str
+) -> None:
+    destination, spool = drive("rawstore"), tmp_path / "spool"
+    if lacks == "its end":
+        spool.write_bytes(CONTENT[:-1])
+    with pytest.raises(Damaged, match=str(spool)):
+        destination.cloud.import_image(name="anne", source=spool, size_bytes=len(CONTENT), deadline=soon())
+    assert {status for status, _ in stored(destination).values()} == {"queued"}
+
+
+def test_a_disk_error_while_downloading_is_not_the_destinations_trouble(drive: Drive) -> None:
+    destination = drive("rawstore")
+
+    def read(way: Road, sink: Callable[[bytes], None]) -> Download:
+        sink(CONTENT[:100_000])
+        raise OSError(5, os.strerror(5))
+
+    body = Stream(read, len(CONTENT), Road())
+    with pytest.raises(Damaged, match="the download: OSError"):
+        destination.cloud.import_body(name="anne", body=body, deadline=soon())
+    with pytest.raises(OSError, match="Input/output error"):
+        body.finish()
 
 
 def test_a_source_that_goes_away_is_the_sources_trouble(drive: Drive, tmp_path: Path) -> None:
