@@ -11,11 +11,10 @@ from golden_flows.clouds.digests import Digests
 from golden_flows.clouds.parts import PROBE_START, Parts, Stopped
 from golden_flows.clouds.records import Download, ImageRef, Progress
 from golden_flows.clouds.session import ApiSession
-from golden_flows.model.transfer import RangeProbe, Resume
+from golden_flows.model.transfer import CUT_AT, RangeProbe, Resume
 from golden_flows.waiting import Deadline
 
 PARTS_AT_ONCE = 4
-CUT_AT = 0.37
 CUT_AT_MAX_BYTES = 32 * 1024 * 1024
 """Where no part can be asked for, what lies before our cut is sent twice."""
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CUT_AT = 0.37
+"""Where in an image we cut its download, to see how it goes on."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RangeProbe:

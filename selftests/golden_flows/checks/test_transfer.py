@@ -115,7 +115,14 @@ def test_a_cut_is_judged_by_the_hash_in_the_end() -> None:
     assert failing(with_export(resume=resume(is_whole=False))) == {"TX-3"}
     assert failing(with_export(resume=resume(is_whole=False, error="broke off for good"))) == {"TX-3"}
     assert isinstance(said("TX-3", with_export(resume=resume(is_whole=None))), NotObserved)
-    assert isinstance(said("TX-3", with_export(resume=None)), NotApplicable)
+
+
+def test_what_was_not_cut_proves_nothing_of_cuts_unless_it_is_tiny() -> None:
+    assert isinstance(said("TX-3", with_export(resume=None)), NotObserved)
+    assert isinstance(said("TX-3", with_export(resume=None, downloaded_bytes=0)), NotObserved)
+    assert isinstance(said("TX-3", with_export(resume=None, size_bytes=None)), NotObserved)
+    assert isinstance(said("TX-3", with_export(resume=None, size_bytes=3)), NotObserved)
+    assert said("TX-3", with_export(resume=None, size_bytes=2)) == NotApplicable("2 bytes are too few to be cut")
 
 
 def test_a_stored_image_may_be_as_large_as_the_blocks_that_hold_data_and_no_larger() -> None:
