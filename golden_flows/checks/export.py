@@ -7,7 +7,7 @@ from golden_flows.model.check import check, given, verdict
 from golden_flows.model.disk_signature import foreign_formats
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import Finding, NotApplicable, NotObserved, Said, WithShim
-from golden_flows.model.image_facts import ExportFacts, ShimFacts
+from golden_flows.model.image_facts import ExportFacts, ShimFacts, same_hash
 
 
 @check("EX-1", needs=("export",))
@@ -56,18 +56,19 @@ def export_has_the_hash_it_says(facts: Facts) -> Said:
     if export.size_bytes is not None and export.downloaded_bytes != export.size_bytes:
         return NotObserved("the download is not whole (see EX-2), so its hash says nothing")
     remedy = "read the image again; if it stays wrong, the store has damaged it: check the backend, take a new snapshot"
-    findings: list[Finding] = []
+    hashes = (
+        (export.os_hash_algo, export.os_hash_value, export.computed_hash),
+        ("md5", export.checksum, export.computed_md5),
+    )
     unseen: list[str] = []
-    if export.os_hash_value is None or export.computed_hash is None:
+    if same_hash(export.os_hash_value, export.computed_hash) is None:
         unseen.append(
             f"no hash to compare with (os_hash_algo {export.os_hash_algo}, images from before Rocky have none)"
         )
-    elif export.os_hash_value.lower() != export.computed_hash.lower():
-        subject = f"{export.os_hash_algo} of {_image(export)}"
-        findings.append(Finding(subject, export.os_hash_value, export.computed_hash, remedy))
-    elif export.checksum is not None and export.checksum.lower() != export.computed_md5.lower():
-        findings.append(Finding(f"md5 of {_image(export)}", export.checksum, export.computed_md5, remedy))
-    return verdict(findings, unseen)
+    for name, told, computed in hashes:
+        if same_hash(told, computed) is False:  # where both differ, the better one says it all
+            return (Finding(f"{name} of {_image(export)}", str(told), str(computed), remedy),)
+    return verdict([], unseen)
 
 
 @check("EX-4", needs=("export",))

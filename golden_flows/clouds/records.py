@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from golden_flows.model.image_facts import is_the_image
 from golden_flows.model.transfer import RangeProbe, Resume
 
 Progress = Callable[[int, int | None], None]
@@ -129,14 +130,10 @@ class Download:
 
     @property
     def is_whole(self) -> bool | None:
-        """Whether it is the image that Glance shows, by size and hash; None where there is no hash to compare with."""
+        """Whether it is the image that Glance shows; None where nobody can tell."""
         image = self.image
-        if self.error or image.size_bytes not in (None, self.downloaded_bytes):
-            return False
-        for told, computed in ((image.os_hash_value, self.computed_hash), (image.checksum, self.computed_md5)):
-            if told and computed:
-                return told.lower() == computed.lower()
-        return None
+        hashes = (image.os_hash_value, self.computed_hash), (image.checksum, self.computed_md5)
+        return False if self.error else is_the_image(image.size_bytes, self.downloaded_bytes, *hashes)
 
 
 @dataclass(frozen=True)

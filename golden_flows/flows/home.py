@@ -229,14 +229,11 @@ def damage(export: ExportFacts | None) -> str:
     """Why this export must not travel; empty when it may. What exactly is wrong with it is for the checks to say."""
     if export is None:
         return "nothing was exported"
-    if export.size_bytes is not None and export.downloaded_bytes != export.size_bytes:
-        why = f": {export.error}" if export.error else ""
-        return f"the export is {export.downloaded_bytes} bytes long instead of {export.size_bytes}{why}"
-    if None not in (export.computed_hash, export.os_hash_value):
-        if export.computed_hash != export.os_hash_value:
-            return f"the export's {export.os_hash_algo} is not what the source cloud says"
-    elif export.checksum is not None and export.computed_md5 and export.checksum != export.computed_md5:
-        return "the export's md5 is not what the source cloud says"
+    if export.is_whole is False:
+        if export.size_bytes not in (None, export.downloaded_bytes):
+            why = f": {export.error}" if export.error else ""
+            return f"the export is {export.downloaded_bytes} bytes long instead of {export.size_bytes}{why}"
+        return export.error or "the export's hash is not what the source cloud says"
     if export.shim is not None:
         return export.shim.error
     if export.disk_format != export.asked_disk_format:

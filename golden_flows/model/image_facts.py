@@ -9,6 +9,22 @@ from golden_flows.model.residue import Residue
 from golden_flows.model.transfer import RangeProbe, Resume
 
 
+def same_hash(told: str | None, computed: str | None) -> bool | None:
+    """Both in hex, in whichever case. None where Glance tells none, or we could not compute it."""
+    return told.lower() == computed.lower() if told and computed else None
+
+
+def is_the_image(size_bytes: int | None, came_bytes: int, *hashes: tuple[str | None, str | None]) -> bool | None:
+    """Whether what came is the image that Glance shows: by its size, and the first hash that can be compared.
+
+    ``hashes``: (told, computed), the best first. None where there is none to compare.
+    """
+    if size_bytes not in (None, came_bytes):
+        return False
+    compared = [same_hash(*one) for one in hashes]
+    return next((one for one in compared if one is not None), None)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExportFacts:
     """What the source cloud handed out. Source: Glance v2 ``show`` and ``GET /file`` of the snapshot."""
@@ -52,6 +68,12 @@ class ExportFacts:
     """What the disk held of this one machine, just before the snapshot; None: nobody could look."""
     shim: ShimFacts | None = None
     """What turned the export into the RAW disk that travels; None when it travels as it came."""
+
+    @property
+    def is_whole(self) -> bool | None:
+        """Whether it is the image that Glance shows; None where nobody can tell."""
+        hashes = (self.os_hash_value, self.computed_hash), (self.checksum, self.computed_md5)
+        return False if self.error else is_the_image(self.size_bytes, self.downloaded_bytes, *hashes)
 
     @property
     def raw(self) -> RawDisk:

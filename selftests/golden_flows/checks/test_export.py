@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from golden_flows.flows.home import damage
 from golden_flows.model.facts import Facts
 from golden_flows.model.finding import NotApplicable, NotObserved, WithShim
 from selftests.golden_flows.checks.facts_builder import SIZE_BYTES, failing, said, with_export, with_shim
@@ -60,9 +61,39 @@ def test_another_digest_is_a_finding(name: str) -> None:
     assert failing(with_export(**{name: "0" * 32})) == {"EX-3"}
 
 
-def test_hex_case_is_no_difference() -> None:
-    facts = with_export(os_hash_value="ABCD", computed_hash="abcd", checksum=None)
+def test_an_old_images_md5_is_a_finding_though_it_has_no_better_hash() -> None:
+    facts = with_export(os_hash_value=None, computed_hash=None, computed_md5="0" * 32)
+    assert failing(facts) == {"EX-3"}
+
+
+@pytest.mark.parametrize(
+    "hashes",
+    [
+        {"os_hash_value": "ABCD", "computed_hash": "abcd", "checksum": None},
+        {"checksum": "ABCD", "computed_md5": "abcd"},
+    ],
+    ids=["multihash", "md5"],
+)
+def test_hex_case_is_no_difference_to_anybody(hashes: dict[str, str | None]) -> None:
+    facts = with_export(**hashes)
     assert said("EX-3", facts) == ()
+    assert facts.export
+    assert facts.export.is_whole
+    assert damage(facts.export) == ""
+
+
+def test_what_broke_off_does_not_travel_though_nobody_said_how_long_it_is() -> None:
+    facts = with_export(size_bytes=None, error="the connection ended")
+    assert facts.export
+    assert damage(facts.export) == "the connection ended"
+
+
+@pytest.mark.parametrize("name", ["computed_hash", "computed_md5"])
+def test_only_the_better_hash_decides_what_travels(name: str) -> None:
+    export = with_export(**{name: "0" * 32}).export
+    assert export
+    assert export.is_whole is (name == "computed_md5")
+    assert bool(damage(export)) is (name == "computed_hash")
 
 
 @pytest.mark.parametrize(
