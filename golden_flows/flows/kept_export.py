@@ -30,6 +30,7 @@ def keep(spooled: Spooled, target: Path) -> Path:
 
 def _link_or_copy(source: Path, target: Path, length: int) -> None:
     """A second name where the file system allows it: the spool's own goes with the scratch."""
+    target.unlink(missing_ok=True)  # of an earlier telling; it may be the spool itself by another name
     try:
         os.link(source, target)
         return

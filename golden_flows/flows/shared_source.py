@@ -104,8 +104,10 @@ class SourceShelf:
         return _for_others(loads(record.read_text("utf-8"))) if record.is_file() else None
 
     def _bring_out(self, name: str, make: Callable[[Path], SourceImage]) -> SourceImage:
+        spool = self._path(name, "raw")
+        spool.unlink(missing_ok=True)  # of an earlier telling; whoever kept it has it by another name
         try:
-            source = make(self._path(name, "raw"))
+            source = make(spool)
         except InteropError as error:
             self._keep(name, SourceImage(trouble=error.what, remedy=error.remedy))
             raise

@@ -44,6 +44,13 @@ def test_a_kept_export_outlives_the_scratch_and_says_its_hash(
     assert done.returncode == 0, done.stderr
 
 
+def test_an_export_that_is_kept_again_is_still_whole(tmp_path: Path) -> None:
+    source, target = spooled(tmp_path), tmp_path / "exports" / "private.raw"
+    for _ in range(2):
+        kept_export.keep(source, target)
+    assert target.read_bytes() == source.path.read_bytes() == CONTENT
+
+
 def test_no_room_is_told_with_the_option_to_leave_out(tmp_path: Path) -> None:
     (tmp_path / "exports").write_text("a file where a folder should be")
     with pytest.raises(InteropError, match="cannot keep the export") as raised:

@@ -125,6 +125,23 @@ def test_what_went_straight_on_is_of_one_telling(tmp_path: Path) -> None:
     assert not list((tmp_path / "exports").glob("*.json"))
 
 
+def test_the_spool_of_an_earlier_telling_is_not_written_over(tmp_path: Path) -> None:
+    shelf, kept = SourceShelf(tmp_path / "exports"), tmp_path / "kept.raw"
+
+    def make(spool: Path) -> SourceImage:
+        spool.write_bytes(b"first" if not kept.exists() else b"second")
+        if not kept.exists():
+            kept.hardlink_to(spool)
+            raise CloudError("it went wrong afterwards")
+        return what_came_out(tmp_path)
+
+    with pytest.raises(CloudError, match="it went wrong afterwards"):
+        shelf.take("a", make, nobody_waits, Deadline.after(5.0))
+    shelf.forget("a")
+    shelf.take("a", make, nobody_waits, Deadline.after(5.0))
+    assert kept.read_bytes() == b"first"
+
+
 def test_whoever_comes_while_the_first_is_at_it_waits_and_says_so(tmp_path: Path) -> None:
     begun, may_end, waits = threading.Event(), threading.Event(), threading.Event()
     source = what_came_out(tmp_path)
