@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from golden_flows.clouds import memory
@@ -160,6 +160,7 @@ def move(
         tries = [source.export_image(image_id, counter, deadline=deadline, road=road)]
         data = counter.counted
     got = settled(tries)
+    got = replace(got, wire_bytes=got.wire_bytes + stream.lost_bytes)
     seconds, peak = time.monotonic() - began_s, memory.peak_bytes()
     transfer = TransferFacts(
         moved_bytes=body.sent_bytes,

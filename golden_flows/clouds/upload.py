@@ -115,12 +115,16 @@ class Stream:
         self._tries: list[Download] = []
         self.sent_bytes = self.wire_bytes = 0
         self.sha512: str | None = None
+        self.lost_bytes = 0
+        """Came of readings that nobody wanted to their end, or that had none."""
 
     def __len__(self) -> int:
         return self._size
 
     def __iter__(self) -> Iterator[bytes]:
         self.close()
+        if self._run is not None and not self._is_told(self._run):
+            self.lost_bytes += self._run.came_bytes
         self.sent_bytes, self.sha512 = 0, None
         road = self._road.plain if any(map(worth_another_try, self._tries)) else self._road
         self._run = run = _Run(self._read, road)
@@ -161,9 +165,12 @@ class Stream:
             return [], DataMap(0, 0)
         self._run.drain()
         got = self._run.result()
-        if not self._tries or self._tries[-1] is not got:
+        if not self._is_told(self._run):
             self._tries.append(got)
         return self._tries, self._run.counter.counted
+
+    def _is_told(self, run: _Run) -> bool:
+        return bool(self._tries) and self._tries[-1] is run.got
 
 
 class _Run:
@@ -171,10 +178,11 @@ class _Run:
 
     def __init__(self, read: Read, road: Road) -> None:
         self._queue: queue.Queue[bytes | None] = queue.Queue(QUEUED_CHUNKS)
-        self._got: Download | None = None
+        self.got: Download | None = None
         self._error: BaseException | None = None
         self._is_abandoned = self._is_drained = False
         self.counter = DataCounter()
+        self.came_bytes = 0
         self._read, self._road = read, road
         self._thread = threading.Thread(target=self._work, name="download", daemon=True)
         self._thread.start()
@@ -188,9 +196,9 @@ class _Run:
         self._thread.join()
         if self._error is not None:
             raise self._error
-        if self._got is None:
+        if self.got is None:
             raise InteropError("a download ended without a result")
-        return self._got
+        return self.got
 
     def drain(self) -> None:
         """Let it come to its end though nobody takes what it brings."""
@@ -203,7 +211,7 @@ class _Run:
 
     def _work(self) -> None:
         try:
-            self._got = self._read(self._road, self._sink)
+            self.got = self._read(self._road, self._sink)
         except BaseException as error:  # told to whoever asks for the result
             self._error = error
         with contextlib.suppress(_Abandoned):
@@ -211,6 +219,7 @@ class _Run:
 
     def _sink(self, chunk: bytes) -> None:
         self.counter(chunk)
+        self.came_bytes += len(chunk)
         self._put(chunk)
 
     def _put(self, chunk: bytes | None) -> None:

@@ -62,7 +62,7 @@ class TransferFacts:
     """What the mover used. RSS is this process's, peak reset before the transfer."""
 
     moved_bytes: int
-    """Logical: the disk's size."""
+    """Logical: of the disk, as far as it was sent; all of it where that went well."""
     received_wire_bytes: int | None = None
     """Out of the source: bodies, what came twice included. None where another cell's export was used."""
     sent_wire_bytes: int = 0

@@ -87,6 +87,16 @@ def test_what_a_destination_has_sent_again_was_no_poor_reading_for_that(drive: D
     assert got.wire_bytes > 2 * len(CONTENT)
 
 
+def test_what_came_of_a_reading_that_was_given_up_counts_on_the_wire(drive: Drive, tmp_path: Path) -> None:
+    source = drive("rawstore")
+    body = stream(source, plant(source, tmp_path))
+    first = next(iter(body))
+    assert b"".join(body) == CONTENT
+    tries, _ = body.finish()
+    assert len(tries) == 1
+    assert len(first) < body.lost_bytes < len(CONTENT)
+
+
 def test_what_came_poor_in_pieces_is_never_asked_for_in_pieces_again(drive: Drive, tmp_path: Path) -> None:
     source = drive("rawstore", "range=shifted")
     body = stream(source, plant(source, tmp_path))
