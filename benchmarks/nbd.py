@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -19,22 +20,27 @@ def copy(source: Path, folder: Path) -> float | str:
     target = folder / "nbdcopy.raw"
     with target.open("wb") as file:
         file.truncate(source.stat().st_size)
-    servers = []
     sockets = [folder / "nbd-source.sock", folder / "nbd-target.sock"]
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(target.unlink, missing_ok=True)
         for path, socket, mode in ((source, sockets[0], ["--read-only"]), (target, sockets[1], ["--discard=unmap"])):
             argv = ["qemu-nbd", "-f", "raw", "--shared=8", *mode, f"--socket={socket}", str(path)]
-            servers.append(subprocess.Popen(argv))
+            stack.callback(stop, subprocess.Popen(argv))
             _wait_for(socket)
         began_s = time.monotonic()
         urls = [f"nbd+unix:///?socket={socket}" for socket in sockets]
         subprocess.run(["nbdcopy", "--destination-is-zero", *urls], check=True)
         return round(time.monotonic() - began_s, 2)
-    finally:
-        for server in servers:
-            server.terminate()
-            server.wait(ANSWER_S)
-        target.unlink(missing_ok=True)
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """Whatever it takes."""
+    server.terminate()
+    try:
+        server.wait(ANSWER_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def _wait_for(socket: Path) -> None:
