@@ -202,6 +202,21 @@ def test_what_the_machine_has_not_got_is_not_given_to_guests(
     assert scarce.used_mib() == 4 * 256
 
 
+def test_a_single_server_is_not_refused_for_the_sake_of_the_machine(start_cloud: Any) -> None:
+    """BT-1 would blame the cloud for a small machine."""
+    cloud = start_cloud()
+    small = scheduler.Scheduler(cloud.cloud, available_mib=lambda: 0)
+    one, other = [
+        {"id": name, "project_id": "p", "flavor": "1", "status": "BUILD", "_placed": False} for name in ("a", "b")
+    ]
+    for doc in (one, other):
+        cloud.cloud.store.put("server", str(doc["id"]), doc)
+    assert small.place([one])
+    assert not small.place([other])  # beside one that is yet to take its memory
+    cloud.cloud.store.patch("server", "a", status="ACTIVE")
+    assert small.place([other])
+
+
 def test_addresses_run_out_as_nova_and_neutron_say(start_cloud: Any, wait: Wait) -> None:
     def two_addresses(usual: Profile) -> Profile:
         network: NetworkProfile = replace(usual.networks[0], pool_start="10.10.0.10", pool_end="10.10.0.12")
