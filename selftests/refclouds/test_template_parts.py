@@ -122,6 +122,34 @@ def test_what_is_written_into_one_copy_no_other_sees() -> None:
         os.close(fd)
 
 
+def test_only_the_mapping_of_that_very_memory_is_written_to(tmp_path: Path) -> None:
+    """Files on other devices have the same inodes, and a file may be mapped from its middle."""
+    memory = os.stat_result((0o600, 77, os.makedev(0, 0x1A), *[0] * 7))
+    maps = ["7f01-7f02 rw-p 00000000 08:01 77 /x", "7f03-7f04 rw-p 00001000 00:1a 77 /memfd:t (deleted)"]
+    (tmp_path / "maps").write_text("\n".join(maps))
+    with pytest.raises(OSError, match="does not map"):
+        anonymous_memory._mapped_at(tmp_path, memory)
+    maps.append("7f05-7f06 rw-p 00000000 00:1a 77 /memfd:t (deleted)")
+    (tmp_path / "maps").write_text("\n".join(maps))
+    assert anonymous_memory._mapped_at(tmp_path, memory) == 0x7F05
+
+
+def test_a_name_of_which_only_a_part_could_be_written_is_an_error() -> None:
+    fd = anonymous_memory.create("test", 1 << 20)
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(fd)], pass_fds=[fd], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert _line(child) == "mapped"
+        os.ftruncate(fd, 8192)  # behind it, the mapping is there and its memory is not
+        with pytest.raises(OSError, match="only 2 of 4 bytes"):
+            anonymous_memory.write_into_process(child.pid, fd, [(8190, b"word")])
+    finally:
+        child.kill()
+        child.communicate()
+        os.close(fd)
+
+
 def _line(child: subprocess.Popen[str]) -> str:
     assert child.stdout is not None
     return child.stdout.readline().strip()
