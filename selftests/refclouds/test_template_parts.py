@@ -16,7 +16,7 @@ import pytest
 from refclouds import anonymous_memory, template_names
 from refclouds.node import GuestSpec, NicSpec
 from refclouds.qemu_command import Wiring, arguments, in_order
-from refclouds.template import NoTemplate, Template
+from refclouds.template import NoTemplate, Template, require_generation_driver
 from refclouds.template_shelf import TEMPLATES_MAX, Shelf
 from refclouds.variants import NO_VARIANTS, Variants
 
@@ -72,6 +72,16 @@ def test_an_id_across_two_pieces_of_memory_is_found_once() -> None:
         assert template_names.count(anonymous_memory.held(fd), OLD.encode()) == 2
     finally:
         os.close(fd)
+
+
+def test_a_kernel_that_keeps_no_generation_id_makes_no_template() -> None:
+    firmwares, kernels = uuid.UUID(OLD).bytes_le, b"...." + uuid.UUID(OLD).bytes_le
+    require_generation_driver([(0, firmwares), (4096, kernels)], OLD)
+    require_generation_driver([(0, firmwares + kernels)], OLD)
+    with pytest.raises(NoTemplate, match="no driver for the VM generation ID"):
+        require_generation_driver([(0, firmwares), (4096, OLD.encode()), (8192, uuid.UUID(OLD).bytes)], OLD)
+    with pytest.raises(NoTemplate):  # pieces of memory overlap: this is one copy, seen twice
+        require_generation_driver([(0, kernels), (4, firmwares)], OLD)
 
 
 def test_looking_at_memory_does_not_fill_its_holes() -> None:
