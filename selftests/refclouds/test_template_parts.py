@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import itertools
 import os
@@ -14,9 +15,10 @@ from pathlib import Path
 
 import pytest
 from refclouds import anonymous_memory, template_names
+from refclouds.faults import NO_FAULTS
 from refclouds.node import GuestSpec, NicSpec
 from refclouds.qemu_command import Wiring, arguments, in_order
-from refclouds.template import NoTemplate, Template, require_generation_driver
+from refclouds.template import NoTemplate, Template, make, require_generation_driver
 from refclouds.template_shelf import TEMPLATES_MAX, Shelf
 from refclouds.variants import NO_VARIANTS, Variants
 
@@ -227,13 +229,13 @@ class Maker:
         self.asked: list[str] = []
         self.may = asyncio.Event()
         self.may.set()
-        self.fails = False
+        self.fails: Exception | None = None
 
     async def __call__(self, spec: GuestSpec, folder: Path) -> Template:
         self.asked.append(spec.template)
         await self.may.wait()
         if self.fails:
-            raise NoTemplate("its kernel did not start")
+            raise self.fails
         template = Template(anonymous_memory.create("t", 4096), b"", (), (), b"", 4.0)
         self.made.append((template.ram_fd, os.fstat(template.ram_fd).st_ino))
         return template
@@ -281,17 +283,39 @@ def test_guests_that_ask_at_once_share_one_template(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-def test_where_no_template_can_be_made_it_is_not_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "why", [NoTemplate("its kernel did not start"), OSError("too many open files"), KeyError("status")], ids=repr
+)
+def test_where_no_template_can_be_made_the_guests_boot_and_it_is_not_tried_again(
+    why: Exception, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def story() -> None:
         maker = Maker()
-        maker.fails = True
+        maker.fails = why
         shelf = Shelf(tmp_path, maker)
         assert await shelf.find(wanting("a")) is None
         assert await shelf.find(wanting("a")) is None
         assert maker.asked == ["a"]
 
     asyncio.run(story())
-    assert "no template for a, its guests boot: its kernel did not start" in caplog.text
+    assert f"no template for a, its guests boot: {why}" in caplog.text
+    assert ("Traceback" in caplog.text) == (not isinstance(why, NoTemplate))
+
+
+def test_a_template_for_which_there_is_no_memory_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(name: str, flags: int) -> int:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    monkeypatch.setattr(os, "memfd_create", full)
+    with pytest.raises(NoTemplate, match="Cannot allocate memory"):
+        asyncio.run(make(SPEC, tmp_path / "t", accel="tcg", faults=NO_FAULTS))
+
+
+def test_a_template_that_cannot_be_made_gives_its_memory_and_its_folder_back(tmp_path: Path) -> None:
+    with pytest.raises(NoTemplate):  # there is no disk to copy
+        asyncio.run(make(replace(SPEC, disk=tmp_path / "none"), tmp_path / "t", accel="tcg", faults=NO_FAULTS))
+    assert not [one for one in Path("/proc/self/fd").iterdir() if "memfd:template" in os.path.realpath(one)]
+    assert not (tmp_path / "t").exists()
 
 
 def test_an_old_template_makes_room_for_a_new_one(tmp_path: Path) -> None:
