@@ -439,7 +439,7 @@ FLOWS = (
         variants=(
             *(f"public-lite:{one}" for one in ("export_tgz", "larger_disk", "overlay_mtu")),
             *(f"private:{one}" for one in ("long_names", "console_escapes", "other_flavor", "slow", "more_images")),
-            *(f"private:{one}" for one in ("nic_order", "other_key_type", "vd_down", "token_ttl=20")),
+            *(f"private:{one}" for one in ("other_key_type", "vd_down", "token_ttl=20")),
         ),
         src="public-lite",
         dst="private",

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from refclouds import profile
+from refclouds.variants import Variants
 
 from golden_flows.guideline import load_guideline
 from selftests.golden_flows.test_guideline import PROVED_BY_FACTS_ALONE
@@ -136,6 +138,12 @@ def test_every_fault_of_the_table_is_claimed_for_a_cloud_of_its_run(flow: Flow) 
     for one in (*(claim.spec for claim in flow.faults), *flow.variants):
         assert one.partition(":")[0] in (flow.src, flow.dst)
         assert name_of(one)
+
+
+@pytest.mark.parametrize("flow", [one for one in FLOWS if one.variants], ids=lambda one: one.id)
+def test_every_variant_of_a_run_changes_something_about_its_cloud(flow: Flow) -> None:
+    for cloud, _, spec in (one.partition(":") for one in flow.variants):
+        assert Variants.parse([spec], profile.find(cloud)).on
 
 
 def test_every_run_has_a_name_of_its_own_and_shards_share_them_all_out() -> None:

@@ -93,7 +93,7 @@ def test_without_results_everything_is_missed() -> None:
 
 
 def test_a_benign_run_in_which_anything_fails_is_a_false_alarm() -> None:
-    benign = replace(AS_CLAIMED, claims=(), blocked=(), variants=("private:nic_order",), not_passed={}, exit_code=0)
+    benign = replace(AS_CLAIMED, claims=(), blocked=(), variants=("public-lite:nic_order",), not_passed={}, exit_code=0)
     assert judge(benign).troubles == ()
     assert judge(replace(benign, not_passed={"N2-1": "fail"}, exit_code=1)).false_alarms == ("N2-1",)
 
