@@ -318,6 +318,14 @@ def test_a_template_that_cannot_be_made_gives_its_memory_and_its_folder_back(tmp
     assert not (tmp_path / "t").exists()
 
 
+def test_the_disk_of_a_template_that_a_killed_cloud_was_making_goes_when_it_starts_again(tmp_path: Path) -> None:
+    for folder in (f"template-{OLD}", NEW):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "disk").write_bytes(b"x")
+    Shelf(tmp_path, Maker())
+    assert [one.name for one in tmp_path.iterdir()] == [NEW]
+
+
 def test_an_old_template_makes_room_for_a_new_one(tmp_path: Path) -> None:
     async def story() -> None:
         maker = Maker()
