@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -53,6 +55,23 @@ def interrupted(script: str) -> None:
 def test_a_build_that_is_interrupted_takes_its_work_away(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     interrupted(f"trap 'rmdir {tree}; exit 1' TERM; mkdir {tree}; echo made >&2; sleep 60 & wait")
+    assert not tree.exists()
+
+
+BUILDER = "import sys; from golden_images.programs import run; run(['sh', '-c', sys.argv[1]], hear=print)"
+
+
+def test_a_build_whose_launcher_is_killed_takes_its_work_away(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    script = f"trap 'rmdir {tree}; kill $!; exit 1' TERM; mkdir {tree}; sleep 60 & echo made >&2; wait"
+    launcher = subprocess.Popen([sys.executable, "-uc", BUILDER, script], stdout=subprocess.PIPE, text=True)
+    assert launcher.stdout is not None
+    assert launcher.stdout.readline() == "made\n"
+    launcher.kill()
+    launcher.communicate()
+    until_s = time.monotonic() + 10
+    while tree.exists() and time.monotonic() < until_s:
+        time.sleep(0.05)
     assert not tree.exists()
 
 
