@@ -225,11 +225,16 @@ def _spawn(name: str, state: Path, told: Told, install: bool, image: str | None)
     return ReferenceCloud(name, process)
 
 
-def _wait_until_ready(cloud: ReferenceCloud, say: Callable[[str], None]) -> None:
+def _wait_until_ready(cloud: ReferenceCloud, say: Callable[[str], None], limit_s: float = START_TIMEOUT_S) -> None:
     process = cloud.process
     watch = threading.Thread(target=_relay, args=(process, cloud.tail, say), daemon=True)
     watch.start()
-    timer = threading.Timer(START_TIMEOUT_S, process.kill)
+
+    def give_up() -> None:
+        cloud.tail.append(f"error: it was not ready within {limit_s:.0f} s")
+        cloud.stop()
+
+    timer = threading.Timer(limit_s, give_up)
     timer.start()
     try:
         line = process.stdout.readline() if process.stdout else ""
