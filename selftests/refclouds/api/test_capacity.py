@@ -311,6 +311,18 @@ def test_the_first_server_of_an_image_boots_and_the_others_may_start_from_a_temp
     assert [line for line in cloud.hypervisor.log if line.startswith("drop")] == [f"drop {others[0]}"]
 
 
+def test_where_the_first_server_of_an_image_fails_the_next_one_boots(start_cloud: Any, wait: Wait) -> None:
+    cloud = start_cloud(change=with_guest(boots_at_once=1, starts_from_template=True))
+    cloud.hypervisor.refuse_start = True
+    assert boot(cloud, wait)["status"] == "ERROR"
+    cloud.hypervisor.refuse_start = False
+    assert create(cloud, min_count=5).status_code == 202
+    wait("all to run", lambda: len(listed(cloud, "?status=ACTIVE")) == 5)
+    first, second, *_ = [spec.template for spec in cloud.hypervisor.started]
+    assert first == ""
+    assert second != ""
+
+
 def test_a_template_is_not_made_for_a_single_server_more(start_cloud: Any, wait: Wait) -> None:
     cloud = start_cloud(change=with_guest(starts_from_template=True))
     for _ in range(3):
