@@ -24,7 +24,7 @@ from refclouds.errors import UsageError
 pytestmark = [pytest.mark.qemu, pytest.mark.nightly]
 
 UP_LIMIT_S = 900.0  # a cold cache builds the golden image first, and others may use this machine
-SEEN = "seen-by-user-data"
+SEEN, UP = "seen-by-user-data", "guest: ssh started"
 FORKED = "crng reseeded due to virtual machine fork"
 """What Linux says when it has heard of a new VM generation ID, and its random numbers are those of the machine that it
 was copied from no more. Source: drivers/char/random.c, ``add_vmfork_randomness``
@@ -106,6 +106,7 @@ def test_guests_from_a_template_are_machines_of_their_own(cloud: Running) -> Non
     first_heard_s = min(heard[one].heard_s for one in copies)
     wait(lambda: time.time() - first_heard_s > OLD_S, "the template to be old")
     [late] = launch(cloud, 1)
+    wait(lambda: cloud.console(copies[0]).count(UP) == 1, "the copy to be up")  # its user data spoke before
     cloud.api.compute.reboot_server(copies[0], "HARD")
     heard |= hear(cloud, [late])
     assert cloud.starts()[late]["from"] == "template"
@@ -123,7 +124,7 @@ def test_guests_from_a_template_are_machines_of_their_own(cloud: Running) -> Non
         assert said.drive_sectors * 512 == drive.stat().st_size
 
     # A reset is a boot of its own, of what is on its disk.
-    wait(lambda: cloud.console(copies[0]).count("guest: ssh started") == 2, "the copy to boot")
+    wait(lambda: cloud.console(copies[0]).count(UP) == 2, "the copy to boot")
     assert cloud.starts()[copies[0]] == {"from": "boot"}
 
 
