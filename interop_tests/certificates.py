@@ -35,7 +35,7 @@ _RUN = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
     type=click.IntRange(1, 1095),
     default=certifying.VALID_DAYS,
     show_default=True,
-    help="counted from the end of the run",
+    help="counted from when the pair was judged",
 )
 def certify(folder: Path, key: Path | None, valid_days: int) -> None:
     """Write a certificate for each pair of a finished run that has earned one, and say why the others have not.

@@ -71,6 +71,7 @@ class _Draft:
     """Results of those before it."""
     evidence: dict[Stage, list[Evidence]] = field(default_factory=dict)
     burst: Ramp | None = None
+    judged_at: datetime | None = None
 
     def told(self) -> dict[str, Result]:
         """Of all tellings: a failure stays one; what a later telling could find out carries ``flaky=N``."""
@@ -202,9 +203,10 @@ class _Reading:
             seconds=float(event.get("seconds") or 0.0),
             flags=tuple(str(one) for one in event.get("flags") or ()),
         )
-        results = self.cell(event).results
-        old = results.get(new.check)
-        results[new.check] = new if old is None else _worse(old, new)
+        draft, judged_at = self.cell(event), moment(event["at"])
+        old = draft.results.get(new.check)
+        draft.results[new.check] = new if old is None else _worse(old, new)
+        draft.judged_at = max(draft.judged_at or judged_at, judged_at)
 
     def resource(self, event: Event) -> None:
         self.kept[_key(event)] = f"{event['kind']} {event.get('name') or event['key']} on {event['cloud']}"
@@ -275,6 +277,7 @@ class _Reading:
             results=waived.results(draft.told(), pair, waivers),
             evidence={stage: tuple(kept) for stage, kept in draft.evidence.items()},
             burst=draft.burst,
+            judged_at=draft.judged_at,
         )
 
     def _stage(self, draft: _Draft, stage: Stage) -> StageRun | None:

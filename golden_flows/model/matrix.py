@@ -58,6 +58,8 @@ class Cell:
     evidence: Mapping[Stage, tuple[Evidence, ...]] = field(default_factory=dict)
     burst: Ramp | None = None
     """None where there was none."""
+    judged_at: datetime | None = None
+    """When the last of its checks was judged; None where none was."""
 
     def result(self, check_id: str) -> Result:
         """What the check said; ``NOT_RUN`` when it never spoke."""

@@ -110,10 +110,13 @@ def _decide(run: Run, cell: Cell, folder: Path, key: SigningKey | None, valid_da
 
 
 def valid_until(run: Run, cell: Cell, valid_days: int) -> datetime | None:
-    """Counted from the run's end, not from the signature; never beyond a waiver. None for a run without an end."""
-    if run.ended_at is None:
+    """Counted from when the pair was judged, not from the signature; never beyond a waiver. None where it never was.
+
+    Nor from the run's end: runs that were put together end with the last of them.
+    """
+    if cell.judged_at is None:
         return None
-    ends = [run.ended_at + timedelta(days=valid_days)]
+    ends = [cell.judged_at + timedelta(days=valid_days)]
     for waiver in earning.waivers(run, cell):
         ends.append(datetime(waiver.until.year, waiver.until.month, waiver.until.day, tzinfo=UTC) + timedelta(days=1))
     return min(ends)
@@ -123,7 +126,7 @@ def _draw_up(
     run: Run, cell: Cell, folder: Path, key: SigningKey | None, until: datetime, now: datetime
 ) -> Mapping[str, bytes]:
     """Every file of a certificate by its name."""
-    if cell.src is None or cell.dst is None or run.ended_at is None:
+    if cell.src is None or cell.dst is None or run.ended_at is None or cell.judged_at is None:
         raise ValueError("a pair that has not earned a certificate")
     said = statement.said(run, cell)
     claim = statement.Claim(
@@ -138,7 +141,7 @@ def _draw_up(
         run_began=run.started_at,
         run_ended=run.ended_at,
         issued_at=now,
-        valid_from=run.ended_at,
+        valid_from=cell.judged_at,
         valid_until=until,
     )
     guideline = guideline_name(run.guideline.version)

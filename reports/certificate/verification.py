@@ -252,7 +252,8 @@ def _judged_again(claim: statement.Claim, own: Path, root: Path) -> Iterator[Wro
         ("the result", claim.result, said.result),
         ("the plan", claim.plan_sha256, run.plan_sha256),
         ("the suite", claim.suite_version, run.suite_version),
-        ("the run's end", claim.valid_from, run.ended_at),
+        ("the run's end", claim.run_ended, run.ended_at),
+        ("when the pair was judged", claim.valid_from, cell.judged_at),
     ):
         if claimed != seen:
             yield Wrong(Flaw.FLIPPED_VERDICT, f"the statement says of {what} what the journal does not: {claimed}")

@@ -8,7 +8,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pypdf
@@ -17,6 +17,7 @@ import pytest
 from golden_flows.errors import InteropError, UsageError
 from golden_flows.guideline import load_guideline
 from golden_flows.journal import Journal
+from golden_flows.merging import merge
 from golden_flows.model.guideline import Level
 from reports.certificate import certify, statement, suite
 from reports.certificate.signing import Signed, load_signing_key
@@ -282,6 +283,30 @@ def test_what_was_seen_long_ago_is_no_certificate_of_today(earned: Earned) -> No
     _, (decision,) = certify.certify(folder, None, valid_days=30, now=lambda: BEGAN + timedelta(days=31))
     assert decision.folder is None
     assert "too old" in decision.reasons[0]
+
+
+def test_a_merge_makes_no_pair_younger(tmp_path: Path, earned: Earned) -> None:
+    """What was seen 300 days before the other is certified for the 65 days that are left of its year."""
+    earned.pairs = (("private", "vlan"),)
+    earned.start()
+    old = earned.judge(dst="vlan").end().folder
+    young = Earned(type(earned.journal)(tmp_path / "runs" / "run-2", "run-2", BEGAN + timedelta(days=300))).all()
+    folder = merge([old, young], tmp_path / "merged")
+    now = BEGAN + timedelta(days=301)
+    _, decisions = certify.certify(folder, None, now=lambda: now)
+    assert [_validity(one) for one in decisions] == [
+        (BEGAN.date(), (BEGAN + timedelta(days=365)).date()),
+        ((BEGAN + timedelta(days=300)).date(), (BEGAN + timedelta(days=665)).date()),
+    ]
+    _, (late, _) = certify.certify(folder, None, now=lambda: BEGAN + timedelta(days=366))
+    assert "too old" in late.reasons[0]
+
+
+def _validity(decision: certify.Decision) -> tuple[date, date]:
+    assert decision.folder, decision.reasons
+    signed = Signed.from_json((decision.folder / "attestation.intoto.json").read_text("utf-8"))
+    claim = statement.parse(signed.payload)
+    return claim.valid_from.date(), claim.valid_until.date()
 
 
 def test_a_pair_that_failed_takes_nothing_from_the_others(earned: Earned) -> None:
