@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -199,7 +200,8 @@ class InteropRun:
             if not self.session.tell_again(pair, attempt):
                 return
             for one, following in zip(items, (*items[1:], nextitem), strict=True):
-                runtestprotocol(one, log=True, nextitem=following)
+                with _reporting(one):
+                    runtestprotocol(one, log=True, nextitem=following)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -313,6 +315,22 @@ def _pair_of(item: pytest.Item | None) -> Pair | None:
     callspec = getattr(item, "callspec", None)  # parametrized items only
     pair = callspec.params.get("pair") if callspec is not None else None
     return pair if isinstance(pair, Pair) else None
+
+
+@contextmanager
+def _reporting(item: pytest.Item) -> Iterator[None]:
+    """In a worker of pytest-xdist, which asserts that every report is of the item that it was last sent to run."""
+    plugins = item.config.pluginmanager.get_plugins()
+    # By its name: the class is not the one that could be imported, as xdist runs its module under another name there.
+    worker: Any = next((one for one in plugins if type(one).__name__ == "WorkerInteractor"), None)
+    if worker is None:
+        yield
+        return
+    sent, worker.item_index = worker.item_index, item.session.items.index(item)
+    try:
+        yield
+    finally:
+        worker.item_index = sent
 
 
 def _workers(config: pytest.Config) -> int:

@@ -152,14 +152,19 @@ def test_a_run_that_is_ended_by_a_signal_is_incomplete(number: signal.Signals, c
 
 
 @pytest.mark.parametrize(
-    ("tellings", "code", "flags"),
-    [("broken pass", 0, ["flaky=1"]), ("broken", 3, []), ("broken fail", 1, [])],
-    ids=["found out later", "never found out", "found out to be wrong"],
+    ("tellings", "code", "flags", "workers"),
+    [
+        ("broken pass", 0, ["flaky=1"], []),
+        ("broken pass", 0, ["flaky=1"], ["-n1"]),
+        ("broken", 3, [], []),
+        ("broken fail", 1, [], []),
+    ],
+    ids=["found out later", "found out later, in a worker", "never found out", "found out to be wrong"],
 )
 def test_what_could_not_be_found_out_is_told_again_and_says_so(
-    tellings: str, code: int, flags: list[str], suite: Suite
+    tellings: str, code: int, flags: list[str], workers: list[str], suite: Suite
 ) -> None:
-    assert suite.ends("--retell=1", at="IM-2", what=tellings) == code
+    assert suite.ends("--retell=1", *workers, at="IM-2", what=tellings) == code
     document = json.loads((suite.results / "latest" / "results.json").read_text("utf-8"))
     (cell,) = document["cells"]
     checks = [one for point in cell["points"] for stage in point["stages"] for one in stage["checks"]]
