@@ -87,8 +87,6 @@ class PreparedRun:
     told: Mapping[str, Told] = field(default_factory=dict)
     """What reference clouds are told to be, by name."""
     desk: LendingDesk | None = None
-    troubles: list[str] = field(default_factory=list)
-    """What was still on reference clouds when they stopped."""
 
     def end(self, reason: str = "", told: Callable[[], None] = lambda: None) -> None:
         """Delete what is open on the clouds, then stop the reference clouds and remove the scratch.
@@ -107,7 +105,8 @@ class PreparedRun:
                     self.desk.close()
                 self.lender.close()
                 self.workspace.remove_scratch()
-                reasons += [str(CleanupError(tuple(self.troubles)))] if self.troubles else []
+                left = tuple(self.session.left_behind)
+                reasons += [str(CleanupError(left))] if left else []
                 try:
                     self.session.journal.write(
                         "run_ended", exit_code=3 if reasons else 0, reason="; ".join(dict.fromkeys(reasons))
@@ -198,7 +197,7 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
         )
         session = Session.open(context, guideline, checks)
         run = PreparedRun(
-            context, workspace, session, lender_of(session, choice, told, asked.install, glance, say, begun), told
+            context, workspace, session, lender_of(session, choice, told, asked.install, glance, say), told
         )
         begun.append(run)
         session.lender = run.lender
@@ -233,12 +232,8 @@ def lender_of(
     install: bool,
     image: str | None,
     say: Say,
-    begun: Sequence[PreparedRun] = (),
 ) -> Lender:
-    """Who lends the reference clouds of this choice to the session's cells, and tells the journal of each.
-
-    ``begun``: hears of what was still on clouds that leave before the end.
-    """
+    """Who lends the reference clouds of this choice to the session's cells, and tells the journal of each."""
     scratch = session.context.scratch
 
     def start(name: str, spawned: Callable[[ReferenceCloud], None]) -> ReferenceCloud:
@@ -257,11 +252,6 @@ def lender_of(
         session.journal.write("reference_cloud", cloud=cloud.name, pid=cloud.process.pid, evidence=cloud.evidence)
         _write_cloud(session, session.read_configs([cloud.name], [cloud.clouds_yaml])[cloud.name])
 
-    def leaves(cloud: ReferenceCloud) -> None:
-        troubles = session.leave(cloud)
-        for run in begun:
-            run.troubles += troubles
-
     return Lender(
         {name: choice.offers[name] for name in choice.reference},
         choice.cells,
@@ -270,7 +260,7 @@ def lender_of(
         start=start,
         say=say,
         came=came,
-        leaves=leaves,
+        leaves=session.leave,
         burst=session.context.burst,
     )
 

@@ -124,6 +124,8 @@ class Session:
     """Who has the run's reference clouds."""
     lost: dict[str, InteropError] = field(default_factory=dict)
     """Own clouds that did not answer when the run began, by name, and why."""
+    left_behind: list[str] = field(default_factory=list)
+    """A line for each thing that was still on a reference cloud when it stopped."""
     _clouds: dict[str, Cloud] = field(default_factory=dict)
     _flow: GoldenFlow | None = None
     _cell: Pair | None = None
@@ -303,17 +305,17 @@ class Session:
         if self.lender is not None:
             self.lender.give_back(pair)
 
-    def leave(self, cloud: ReferenceCloud) -> tuple[str, ...]:
+    def leave(self, cloud: ReferenceCloud) -> None:
         """A reference cloud is about to stop, and takes along whatever is on it: what this run could not delete there.
 
-        A line each; they count as gone afterwards.
+        It is ``left_behind``, and counts as gone afterwards.
         """
         # Of this cloud only: what is open on another belongs to a worker, who will close it.
         left = [entry for entry in read_ledger(self.journal.path)[1] if entry.cloud == cloud.name]
         self.ledger.adopt(left)
         for entry in left:
             self.ledger.gone(entry.key)
-        return tuple(f"{entry.kind} {entry.name} was still on {cloud.name} when it stopped" for entry in left)
+        self.left_behind += [f"{one.kind} {one.name} was still on {cloud.name} when it stopped" for one in left]
 
     def adopt_what_is_open(self) -> None:
         """Take charge of what workers of this run left when they died. Raises ``InteropError``."""

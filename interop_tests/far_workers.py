@@ -27,6 +27,7 @@ from golden_flows.choosing import Choice
 from golden_flows.errors import UsageError
 from golden_flows.guideline import load_checks, load_guideline
 from golden_flows.journal import Journal
+from golden_flows.ledger import read_ledger
 from golden_flows.lending import Lender
 from golden_flows.preparation import lender_of
 from golden_flows.reference_clouds import Told
@@ -37,7 +38,7 @@ SHIPPED = "golden_flows_shipped"
 """Attribute of a test report, and key of a worker's last output."""
 
 Parcel = dict[str, Any]
-"""``lines``: journal lines, in order; ``evidence``: sha256 → content."""
+"""``lines``: journal lines, in order; ``evidence``: sha256 → content; the last one has ``left_behind``, too."""
 
 
 def far_hosts(config: pytest.Config) -> dict[str, int]:
@@ -141,23 +142,30 @@ class FarWorker:
         return {"lines": lines, "evidence": {one: (folder / one).read_bytes() for one in sorted(digests)}}
 
     def close(self) -> Parcel:
-        """Stop this machine's reference clouds and remove what is here; the last parcel."""
+        """Stop this machine's reference clouds and remove what is here; the last parcel.
+
+        A ledger with open entries stays, for ``golden-flows clean``; so does everything where this raises.
+        """
         try:
             try:
                 self.session.end_cell()
             finally:
                 self.lender.close()
-            return self.parcel()
+            last = {**self.parcel(), "left_behind": self.session.left_behind}
+            _, still_open = read_ledger(self.session.journal.path)
         finally:
             self.session.disconnect()
+        if not still_open:
             self.workspace.remove()
+        return last
 
 
-def receive(journal: Journal, parcel: Parcel | None) -> None:
+def receive(session: Session, parcel: Parcel | None) -> None:
     """Write down here what a far worker wrote down there. Raises ``RecordError`` when it cannot be."""
     if not parcel:
         return
+    session.left_behind += parcel.get("left_behind", ())
     for digest, content in parcel["evidence"].items():
-        journal.adopt_evidence(Path(digest).name, content)
+        session.journal.adopt_evidence(Path(digest).name, content)
     for line in parcel["lines"]:
-        journal.adopt(line)
+        session.journal.adopt(line)

@@ -158,10 +158,14 @@ class InteropRun:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object | None) -> None:
-        if self._run:
-            self._receive(getattr(node, "workeroutput", {}).get(SHIPPED))
-        if error and self._run:
+        if self._run is None:
+            return
+        told = getattr(node, "workeroutput", {})
+        if not error and SHIPPED not in told:  # pytest-xdist lets a worker go that fails in its own end
+            error = "it could not clean up"
+        if error:
             self._lost_workers.append(f"worker {node.gateway.id} was lost ({error})")
+        self._receive(told.pop(SHIPPED, None))  # an interrupted one is told of twice
 
     # -- the plan as test items
 
@@ -232,7 +236,7 @@ class InteropRun:
 
     def _receive(self, parcel: Parcel | None) -> None:
         try:
-            receive(self.session.journal, parcel)
+            receive(self.session, parcel)
         except RecordError as error:
             self._lost_record = error
             if distribution := self._config.pluginmanager.getplugin("dsession"):
@@ -296,14 +300,14 @@ class InteropRun:
         if self._far is not None:
             far, self._far = self._far, None
             self._config.workeroutput[SHIPPED] = far.close()  # type: ignore[attr-defined]  # pytest-xdist's
-            return
-        if session:
+        elif session:
             try:
                 session.end_cell()
             finally:
                 session.disconnect()
                 if self._remote:
                     self._remote.close()
+            self._config.workeroutput[SHIPPED] = None  # type: ignore[attr-defined]  # pytest-xdist's
 
     def _say(self, text: str) -> None:
         if self._progress:

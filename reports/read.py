@@ -220,7 +220,7 @@ class _Reading:
             self.notes.append("the journal stops before the end of the run: it was killed, or is still running")
         if self.kept:
             names = "; ".join(sorted(self.kept.values()))
-            self.notes.append(f"not confirmed gone (`golden-flows clean` looks after it): {names}")
+            self.doubts.append(f"not confirmed gone (`golden-flows clean` looks after it): {names}")
         self._note_unlisted(guideline)
         self._doubt_changed_plan(started)
         waivers = self._waivers(started)

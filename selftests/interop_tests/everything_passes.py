@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 import golden_flows.session
+from golden_flows.errors import InteropError
 from golden_flows.model.check import Check
 from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Requirement
@@ -22,7 +23,8 @@ from golden_flows.session import Session
 AT = os.environ.get("SELFTEST_AT", "")
 """The check at which something happens."""
 WHAT = os.environ.get("SELFTEST_WHAT", "")
-"""What: ``die``, ``sleep``, or outcomes, one telling after the other, of which the last stays: ``broken pass``."""
+"""What: ``die``, ``sleep``, ``stay`` (a worker cannot end well), or outcomes, one telling after the other, of which the
+last stays: ``broken pass``."""
 LONG_S = 60.0
 _tellings: list[str] = WHAT.split()
 
@@ -38,6 +40,17 @@ def judge(session: Session, requirement: Requirement, check: Check) -> Result:
         time.sleep(LONG_S)
     outcome = _tellings.pop(0) if len(_tellings) > 1 else _tellings[0]
     return Result(check=check.id, outcome=Outcome(outcome))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if WHAT == "stay" and hasattr(config, "workerinput"):
+        patch = pytest.MonkeyPatch()
+        patch.setattr(Session, "disconnect", cannot_disconnect)
+        config.add_cleanup(patch.undo)
+
+
+def cannot_disconnect(session: Session) -> None:
+    raise InteropError("a worker that cannot clean up")
 
 
 def flow(session: Session, pair: Pair) -> Session:

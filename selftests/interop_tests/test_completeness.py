@@ -136,6 +136,29 @@ def test_a_worker_that_crashes_leaves_an_incomplete_run(suite: Suite) -> None:
     assert suite.exit_code_of_report() == 3
 
 
+SSH = """#!/bin/sh
+# Another machine that is this one. The last word is what to run there.
+for word in "$@"; do :; done
+exec sh -c "$word"
+"""
+
+
+@pytest.mark.parametrize("what", ["", "stay"], ids=["ends well", "cannot"])
+@pytest.mark.parametrize("far", [False, True], ids=["here", "on another machine"])
+def test_a_worker_that_cannot_clean_up_leaves_an_incomplete_run(
+    far: bool, what: str, suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pytest-xdist takes it for one that has finished, whatever it raises then."""
+    ssh = suite.folder / "bin" / "ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(SSH, "utf-8")
+    ssh.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
+    workers = ["-d", f"--tx=ssh=far//chdir={suite.folder}//python={sys.executable}"] if far else ["-n1"]
+    assert suite.ends(*workers, what=what) == (3 if what else 0)
+    assert suite.exit_code_of_report() == (3 if what else 0)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 3)], ids=["SIGKILL", "SIGTERM"])
 def test_a_run_that_is_ended_by_a_signal_is_incomplete(number: signal.Signals, code: int, suite: Suite) -> None:
     process = suite.start(at="IM-2", what="sleep")

@@ -9,8 +9,9 @@ from typing import cast
 
 import pytest
 
-from golden_flows.errors import RecordError, UsageError
+from golden_flows.errors import CloudError, RecordError, UsageError
 from golden_flows.journal import Journal
+from golden_flows.ledger import Ledger, read_ledger
 from golden_flows.lending import Lender
 from golden_flows.model.cloud import Pair
 from golden_flows.model.stage import Stage
@@ -53,29 +54,67 @@ def test_an_option_and_its_folder_become_one_word(tmp_path: Path) -> None:
 def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FarWorker:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     workspace = Workspace.create(tmp_path / "far", "run-gw0")
-    journal = Journal(workspace.results)
+    beginning = Journal(workspace.results)
+    beginning.write("run_started", run="run")
+    beginning.close()
+    lender = SimpleNamespace(close=lambda: None)
+    return FarWorker(a_session(workspace.results), workspace, cast(Lender, lender), beginning.path.stat().st_size)
+
+
+def a_session(folder: Path) -> Session:
+    journal = Journal(folder)
     session = SimpleNamespace(journal=journal, end_cell=lambda: journal.write("note", text="cell over"))
-    session.disconnect = journal.close
-    return FarWorker(cast(Session, session), workspace, cast(Lender, SimpleNamespace(close=lambda: None)))
+    session.left_behind, session.disconnect = [], journal.close
+    return cast(Session, session)
 
 
 def test_everything_comes_home_once_in_order_and_with_its_evidence(far: FarWorker, tmp_path: Path) -> None:
-    home = Journal(tmp_path / "home")
+    home = a_session(tmp_path / "home")
     told: list[dict[str, object]] = []
-    home.subscribe(told.append)
+    home.journal.subscribe(told.append)
     far.session.journal.write("note", text="one\nline")
     kept = far.session.journal.evidence(PAIR, Stage.BOOT, "console", b"\x00words", source="far")
     receive(home, far.parcel())
     far.session.journal.write("note", text="two")
     receive(home, far.close())
     receive(home, None)
-    home.close()
+    home.disconnect()
     events = [json.loads(line) for line in (tmp_path / "home" / "journal.jsonl").read_text("utf-8").splitlines()]
     assert [one.get("text") or one.get("name") for one in events] == ["one\nline", "console", "two", "cell over"]
     assert events == told
     assert (tmp_path / "home" / "evidence" / kept.sha256).read_bytes() == b"\x00words"
     assert not far.workspace.results.exists()
     assert not far.workspace.scratch.exists()
+
+
+def test_what_was_still_on_a_cloud_that_stopped_is_told_at_home(far: FarWorker, tmp_path: Path) -> None:
+    far.session.left_behind.append("image one was still on a when it stopped")
+    home = a_session(tmp_path / "home")
+    receive(home, far.close())
+    home.disconnect()
+    assert home.left_behind == ["image one was still on a when it stopped"]
+
+
+def test_what_could_not_be_deleted_stays_in_the_ledger_here_and_at_home(far: FarWorker, tmp_path: Path) -> None:
+    Ledger(far.session.journal, "run").planned("b", "server", "interop-run-anne")
+    home = a_session(tmp_path / "home")
+    home.journal.write("run_started", run="run")
+    receive(home, far.close())
+    home.disconnect()
+    for journal in (home.journal.path, far.session.journal.path):
+        assert [one.name for one in read_ledger(journal)[1]] == ["interop-run-anne"]
+    assert far.workspace.scratch.exists(), "`golden-flows clean` finds the run by it"
+
+
+def test_a_worker_that_cannot_stop_its_clouds_keeps_its_ledger(far: FarWorker) -> None:
+    def close() -> None:
+        raise CloudError("cloud a does not stop")
+
+    far.lender = cast(Lender, SimpleNamespace(close=close))
+    with pytest.raises(CloudError):
+        far.close()
+    assert far.session.journal.path.is_file()
+    assert far.workspace.scratch.exists()
 
 
 def test_a_line_that_is_still_being_written_waits_for_the_next_parcel(far: FarWorker) -> None:
@@ -90,13 +129,13 @@ def test_a_line_that_is_still_being_written_waits_for_the_next_parcel(far: FarWo
 
 
 def test_evidence_that_was_damaged_on_the_way_is_no_evidence(tmp_path: Path) -> None:
-    home = Journal(tmp_path)
+    home = a_session(tmp_path)
     try:
         with pytest.raises(RecordError, match="did not arrive as it was sent"):
             receive(home, {"lines": [], "evidence": {"0" * 64: b"other"}})
         assert list((tmp_path / "evidence").iterdir()) == []
     finally:
-        home.close()
+        home.disconnect()
 
 
 def test_another_version_of_the_suite_is_refused_by_name() -> None:

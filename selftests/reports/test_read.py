@@ -211,6 +211,15 @@ def test_journal_of_a_killed_run_can_be_cleaned_and_still_be_read(killed: Path, 
     assert any("torn" in note for note in run.notes)
 
 
+def test_a_run_that_leaves_something_on_a_cloud_is_not_whole(journal: JournalBuilder, load: Load) -> None:
+    """Whatever it ended with: a worker far away may have been the only one to know."""
+    journal.start().all_pass()
+    journal.say("resource_planned", cloud="public", kind="server", name="anne-dst", key="k1")
+    run = read_run(journal.end(0).folder, load=load)
+    assert run.exit_code is ExitCode.INCOMPLETE
+    assert "not confirmed gone (`golden-flows clean` looks after it): server anne-dst on public" in run.notes
+
+
 def test_what_the_journal_writes_is_what_is_read(tmp_path: Path, load: Load) -> None:
     pair, at = Pair("private", "public"), tmp_path / "run"
     journal = Journal(at)
