@@ -10,8 +10,8 @@ Every line has ``by``, the writer (one for each process that opens the journal),
 
 Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
 
-    run_started       schema, run, suite_version, guideline, guideline_sha256, plan [check ids], plan_sha256,
-                      cells [[src, dst]],
+    run_started       schema, run, suite_version, suite_sha256, guideline, guideline_sha256, plan [check ids],
+                      plan_sha256, cells [[src, dst]],
                       host {}, argv [], kill_matrix {} (how far the guideline's checks are proved),
                       waivers [{id, check, cells, reason, owner, until}] where there are any,
                       and of a shard: shard "2/4", whole [[src, dst]] (every cell of all shards)

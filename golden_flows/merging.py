@@ -133,6 +133,7 @@ def _require_one_run(parts: Sequence[_Part]) -> None:
             ("guideline_sha256", "text of the guideline"),
             ("plan", "checks"),
             ("suite_version", "version of the suite"),
+            ("suite_sha256", "sources of the suite"),
         ):
             if part.started.get(key) != first.started.get(key):
                 raise UsageError(
@@ -199,6 +200,7 @@ def _merged(run_id: str, parts: Sequence[_Part]) -> Iterator[Event]:
         "kill_matrix": first.get("kill_matrix"),
         **({"waivers": first["waivers"]} if first.get("waivers") else {}),
         "guideline_sha256": first.get("guideline_sha256"),
+        "suite_sha256": first.get("suite_sha256"),
         "host": {key: " / ".join(dict.fromkeys(str(one.get(key)) for one in hosts)) for key in hosts[0]},
         "argv": ["golden-flows", "merge", *(part.run for part in parts)],
     }

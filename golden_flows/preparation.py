@@ -7,13 +7,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 import psutil
 
 from golden_flows import journal as journal_module
-from golden_flows import own_image, reference_clouds, room
+from golden_flows import own_image, reference_clouds, room, suite
 from golden_flows.choosing import Choice, choose
 from golden_flows.clouds.config import CloudConfig
 from golden_flows.errors import CleanupError, InteropError, UsageError
@@ -326,7 +325,8 @@ def _write_beginning(session: Session, asked: Asked, whole: Choice, waivers: Seq
         "run_started",
         schema=journal_module.SCHEMA,
         run=session.context.run_id,
-        suite_version=metadata.version("golden-flows"),
+        suite_version=suite.version(),
+        suite_sha256=suite.sources_sha256(),
         guideline=plan.guideline,
         guideline_sha256=guideline_sha256(plan.guideline),
         plan=list(plan.checks),

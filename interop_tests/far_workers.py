@@ -12,7 +12,6 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ import psutil
 import pytest
 
 from golden_flows import journal as journal_module
-from golden_flows import reference_clouds, room
+from golden_flows import reference_clouds, room, suite
 from golden_flows.choosing import Choice
 from golden_flows.errors import UsageError
 from golden_flows.guideline import load_checks, load_guideline
@@ -80,8 +79,12 @@ def told_to(node: Any, hosts: Mapping[str, int], told: Mapping[str, Told], *, in
         "neighbours": hosts.get(place, 1),
         "clouds": {cloud: [list(one.faults), list(one.variants)] for cloud, one in told.items()},
         "install": install,
-        "suite_version": metadata.version("golden-flows"),
+        "suite": _suite(),
     }
+
+
+def _suite() -> str:
+    return f"{suite.version()}, sources {suite.sources_sha256()[:12]}…"
 
 
 @dataclass
@@ -96,10 +99,9 @@ class FarWorker:
     @classmethod
     def begin(cls, context: RunContext, part: str, told: Parcel) -> FarWorker:
         """Raises ``UsageError`` when this machine has another suite; ``InteropError`` when it cannot make folders."""
-        here = metadata.version("golden-flows")
-        if here != told["suite_version"]:
+        if _suite() != told["suite"]:
             raise UsageError(
-                f"{platform.node()} has golden-flows {here}, the run is of {told['suite_version']}",
+                f"{platform.node()} has golden-flows {_suite()}, the run is of {told['suite']}",
                 "install the same version on every machine",
             )
         workspace = Workspace.create(platformdirs.user_cache_path("golden-flows") / "far", f"{context.run_id}-{part}")

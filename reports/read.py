@@ -233,6 +233,7 @@ class _Reading:
             started_at=moment(started["at"]),
             ended_at=None if ended is None else moment(ended["at"]),
             suite_version=str(started["suite_version"]),
+            suite_sha256=str(started.get("suite_sha256") or ""),
             guideline=guideline,
             guideline_sha256=str(started.get("guideline_sha256") or ""),
             plan=tuple(str(one) for one in started["plan"]),

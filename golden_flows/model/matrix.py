@@ -75,6 +75,8 @@ class Run:
     ended_at: datetime | None
     """None when the journal ends without the run having ended: killed or still running."""
     suite_version: str
+    suite_sha256: str = ""
+    """Of its sources, as they were when the run began; empty in the journal of an older suite."""
     guideline: Guideline
     guideline_sha256: str = ""
     """Of its file, as the run read it; empty in the journal of an older suite."""

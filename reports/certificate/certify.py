@@ -19,13 +19,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
+from golden_flows import suite
 from golden_flows.errors import UsageError
 from golden_flows.guideline import guideline_sha256, read_guideline
 from golden_flows.journal import is_held
 from golden_flows.model.cloud import Pair
 from golden_flows.model.matrix import Cell, Run
 from reports.atomic import put_bytes, put_folder
-from reports.certificate import earning, face, manifest, pdf, statement, suite
+from reports.certificate import earning, face, manifest, pdf, statement
 from reports.certificate.signing import SigningKey, detached, sign
 from reports.read import read_run
 
@@ -39,6 +40,10 @@ VALID_DAYS = 365
 
 def guideline_name(version: str) -> str:
     return f"guideline-{version}.toml"
+
+
+def suite_name(version: str) -> str:
+    return f"golden-flows@{version}"
 
 
 def folder_name(pair: Pair) -> str:
@@ -88,6 +93,8 @@ def _decide(run: Run, cell: Cell, folder: Path, key: SigningKey | None, valid_da
     reasons = [*earning.refusals(run, cell, folder, now)]
     if run.suite_version != suite.version():
         reasons.append(f"suite {run.suite_version} has judged, and this is {suite.version()}: certify with that one")
+    elif run.suite_sha256 != suite.sources_sha256():
+        reasons.append("the sources of this suite are not those that have judged: certify with those")
     if run.guideline_sha256 != guideline_sha256(run.guideline.version):
         reasons.append(f"guideline {run.guideline.version} of this suite is not the text that the run was judged by")
     until = valid_until(run, cell, valid_days)
@@ -175,9 +182,9 @@ def _resources(run: Run, cell: Cell, files: Mapping[str, bytes]) -> tuple[list[s
     """The statement's subjects, and the configuration that they were judged by."""
     guideline = guideline_name(run.guideline.version)
     by = {
-        "name": f"golden-flows@{run.suite_version}",
-        "uri": f"pkg:pypi/golden-flows@{run.suite_version}",
-        "digest": {"sha256": suite.sources_sha256()},
+        "name": suite_name(run.suite_version),
+        "uri": f"pkg:pypi/{suite_name(run.suite_version)}",
+        "digest": {"sha256": run.suite_sha256},
     }
     kill = [statement.subject("kill-matrix.json", run.kill_matrix.sha256)] if run.kill_matrix else []
     judged_by = [statement.subject(guideline, _sha256(files[guideline])), by, *kill]

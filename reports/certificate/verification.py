@@ -252,6 +252,7 @@ def _judged_again(claim: statement.Claim, own: Path, root: Path) -> Iterator[Wro
         ("the result", claim.result, said.result),
         ("the plan", claim.plan_sha256, run.plan_sha256),
         ("the suite", claim.suite_version, run.suite_version),
+        ("its sources", claim.subjects.get(certify.suite_name(claim.suite_version)), run.suite_sha256),
         ("the run's end", claim.run_ended, run.ended_at),
         ("when the pair was judged", claim.valid_from, cell.judged_at),
     ):

@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from golden_flows.model.outcome import ExitCode
+from golden_flows.suite import sources_sha256
 from reports.read import read_run
 from selftests.refclouds.api.conftest import Running, golden, serve
 
@@ -236,6 +237,10 @@ def test_a_check_of_the_guideline_cannot_be_planned_away(certified: Path, tmp_pa
     text = "".join(json.dumps(one) + "\n" for one in (changed, *kept))
     (tmp_path / "journal.jsonl").write_text(text, "utf-8")
     assert read_run(tmp_path).exit_code is ExitCode.INCOMPLETE
+
+
+def test_a_run_says_to_the_byte_which_suite_judges(certified: Path) -> None:
+    assert read_run(certified).suite_sha256 == sources_sha256()
 
 
 def test_the_report_of_a_certified_run_written_again_says_the_same(certified: Path, suite: Suite) -> None:

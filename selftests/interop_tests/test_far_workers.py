@@ -7,8 +7,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
+import execnet
 import pytest
 
+from golden_flows import suite
 from golden_flows.errors import CloudError, RecordError, UsageError
 from golden_flows.journal import Journal
 from golden_flows.ledger import Ledger, read_ledger
@@ -17,7 +19,7 @@ from golden_flows.model.cloud import Pair
 from golden_flows.model.stage import Stage
 from golden_flows.session import RunContext, Session
 from golden_flows.workspace import Workspace
-from interop_tests.far_workers import FarWorker, far_hosts, joined, receive
+from interop_tests.far_workers import FarWorker, far_hosts, joined, receive, told_to
 
 PAIR = Pair("a", "b")
 
@@ -138,6 +140,10 @@ def test_evidence_that_was_damaged_on_the_way_is_no_evidence(tmp_path: Path) -> 
         home.disconnect()
 
 
-def test_another_version_of_the_suite_is_refused_by_name() -> None:
-    with pytest.raises(UsageError, match=r"has golden-flows .*, the run is of 99"):
-        FarWorker.begin(cast(RunContext, None), "gw0", {"suite_version": "99"})
+def test_another_suite_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that calls itself the same, and was changed since."""
+    node = SimpleNamespace(gateway=SimpleNamespace(spec=execnet.XSpec("ssh=there")))
+    told = told_to(node, {"there": 1}, {}, install=False)
+    monkeypatch.setattr(suite, "sources_sha256", lambda: "ab" * 32)
+    with pytest.raises(UsageError, match=rf"has golden-flows .* abababababab…, the run is of {suite.version()}, sou"):
+        FarWorker.begin(cast(RunContext, None), "gw0", told)

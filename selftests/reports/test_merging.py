@@ -122,6 +122,10 @@ def _other_suite(tmp_path: Path) -> None:
     _rewrite(part(tmp_path, "other", ("vlan", "public")).path, suite_version="9.9")
 
 
+def _changed_suite(tmp_path: Path) -> None:
+    _rewrite(part(tmp_path, "other", ("vlan", "public")).path, suite_sha256="cd" * 32)
+
+
 def _other_shards(tmp_path: Path) -> None:
     part(tmp_path, "other", ("vlan", "public"), shard="1/2", whole=[["vlan", "public"], ["a", "b"]])
 
@@ -156,6 +160,7 @@ def _rewrite(path: Path, **fields: Any) -> None:
         (_less_planned, "is not the one that was hashed when the run began"),
         (_other_image, "--image=app and no options"),
         (_other_suite, "not the same version of the suite"),
+        (_changed_suite, "not the same sources of the suite"),
         (_other_shards, "shards of different plans"),
         (_other_cloud, "public was not the same cloud in run-1 and in other: active_faults"),
         (_newer, "schema 99 is newer"),

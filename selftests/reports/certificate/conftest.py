@@ -12,11 +12,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from golden_flows import suite
 from golden_flows.guideline import guideline_sha256, load_guideline
 from golden_flows.model.cloud import Pair
 from golden_flows.model.plan import Plan
 from golden_flows.model.stage import Stage
-from reports.certificate import certify, suite
+from reports.certificate import certify
 from reports.certificate.signing import load_signing_key
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Earned:
         cells = tuple(Pair(*one) for one in self.pairs)
         told = {
             "suite_version": suite.version(),
+            "suite_sha256": suite.sources_sha256(),
             "guideline_sha256": guideline_sha256("2026.11"),
             "plan_sha256": Plan(cells, CHECKS, "2026.11").sha256,
             **self.fields,

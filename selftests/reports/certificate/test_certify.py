@@ -14,12 +14,13 @@ from pathlib import Path
 import pypdf
 import pytest
 
+from golden_flows import suite
 from golden_flows.errors import InteropError, UsageError
 from golden_flows.guideline import load_guideline
 from golden_flows.journal import Journal
 from golden_flows.merging import merge
 from golden_flows.model.guideline import Level
-from reports.certificate import certify, statement, suite
+from reports.certificate import certify, statement
 from reports.certificate.signing import Signed, load_signing_key
 from selftests.reports.certificate.conftest import CHECKS, FOLDER, NOW, Earned
 from selftests.reports.conftest import BEGAN, finding
@@ -221,6 +222,11 @@ def _other_suite(earned: Earned) -> None:
     earned.all()
 
 
+def _changed_suite(earned: Earned) -> None:
+    earned.fields = {"suite_sha256": "ab" * 32}
+    earned.all()
+
+
 def _other_guideline(earned: Earned) -> None:
     earned.fields = {"guideline_sha256": "ab" * 32}
     earned.all()
@@ -264,6 +270,7 @@ def _undescribed(earned: Earned) -> None:
         (_waiver_over, "MD-3: waiver W-7 ended on 2026-11-24"),
         (_waiver_of_nobody, "MD-3: waiver=W-7 until 2026-12-31, and the run knows of no such waiver"),
         (_other_suite, "suite 0.0.9 has judged"),
+        (_changed_suite, "the sources of this suite are not those that have judged"),
         (_other_guideline, "guideline 2026.11 of this suite is not the text"),
         (_no_evidence, "no evidence was kept of this pair"),
         (_evidence_gone, "is missing"),

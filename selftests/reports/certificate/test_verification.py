@@ -180,6 +180,14 @@ def _claims_more(given: Given) -> None:
     given.sign_again(change)
 
 
+def _by_another_suite(given: Given) -> None:
+    def change(document: Any) -> None:
+        suite = next(one for one in document["subject"] if one["name"].startswith("golden-flows@"))
+        suite["digest"]["sha256"] = "ab" * 32
+
+    given.sign_again(change)
+
+
 def _guideline_edited(given: Given) -> None:
     file = given.own / "guideline-2026.11.toml"
     file.write_text(file.read_text("utf-8").replace('level = "required"', 'level = "advisory"', 1), "utf-8")
@@ -222,6 +230,7 @@ TAMPERED: Mapping[str, tuple[Callable[[Given], None], Flaw, str]] = {
     "journal altered": (_journal_altered, Flaw.EVIDENCE_ALTERED, "journal.jsonl"),
     "verdict flipped": (_verdict_flipped, Flaw.FLIPPED_VERDICT, "N2-1 fail"),
     "claims more": (_claims_more, Flaw.FLIPPED_VERDICT, "evidence level"),
+    "another suite": (_by_another_suite, Flaw.FLIPPED_VERDICT, "its sources"),
     "guideline edited": (_guideline_edited, Flaw.GUIDELINE_CHANGED, "guideline-2026.11.toml"),
     "another guideline": (_by_another_guideline, Flaw.GUIDELINE_CHANGED, "2026.11 of this suite is another text"),
     "expired": (_late, Flaw.EXPIRED, "valid until 2027-11-22"),
