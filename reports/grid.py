@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from urllib.parse import quote
@@ -16,9 +16,12 @@ from reports.rows import (
     check_rows,
     evidence_details,
     evidence_words,
+    is_plain,
     judge,
+    means_words,
     shims,
     stage_troubles,
+    waivers,
 )
 
 FEW = 3
@@ -30,6 +33,12 @@ _NAMED = 3
 _PLACES = 8
 """So many pairs are named for one trouble."""
 
+_MARKS: Mapping[str, str] = {
+    "s": "with a shim of ours, which supplies what a cloud of that pair lacks",
+    "w": "with a waiver: a check failed, and somebody answers for it",
+}
+"""What stands beside the symbol of a square where there is no room for words."""
+
 
 @dataclass(frozen=True)
 class Square:
@@ -38,6 +47,7 @@ class Square:
     cell: Cell
     judgement: Judgement
     shims: tuple[str, ...]
+    waivers: tuple[str, ...]
     failed: tuple[str, ...]
     """Required checks that failed."""
     unjudged: tuple[str, ...]
@@ -45,12 +55,20 @@ class Square:
 
     @property
     def words(self) -> str:
-        """``compatible``, ``with shim qcow2-to-raw``, ``fail: N2-1 MD-3``, ``not judged: EX-1 IM-2 and 11 more``."""
+        """``compatible``, ``with shim qcow2-to-raw and waiver OPS-1``, ``fail: N2-1 MD-3``,
+        ``not judged: EX-1 IM-2 and 11 more``.
+        """
         if self.judgement is Judgement.NOT_COMPATIBLE:
             return f"fail: {_named(self.failed)}"
         if self.judgement is Judgement.COMPATIBLE:
-            return f"with shim {', '.join(self.shims)}" if self.shims else self.judgement.value
+            means = means_words(self.shims, self.waivers)
+            return f"with {means}" if means else self.judgement.value
         return f"not judged: {_named(self.unjudged)}" if self.unjudged else self.judgement.value
+
+    @property
+    def marks(self) -> str:
+        """``s``, ``w``, ``sw`` or nothing."""
+        return "s" * bool(self.shims) + "w" * bool(self.waivers)
 
     @property
     def evidence(self) -> str:
@@ -88,6 +106,12 @@ class Grid:
         """Faults that any of the clouds was told to have, as ``public: nd_empty``."""
         return tuple(dict.fromkeys(fault for one in self.squares.values() for fault in active_faults(one.cell)))
 
+    @property
+    def marks(self) -> dict[str, str]:
+        """Those that a square has, with what they mean."""
+        used = {mark for one in self.squares.values() for mark in one.marks}
+        return {mark: meaning for mark, meaning in _MARKS.items() if mark in used}
+
     def row(self, source: str) -> tuple[Square | None, ...]:
         return tuple(self.squares.get((source, one)) for one in self.destinations)
 
@@ -118,7 +142,7 @@ def grid(run: Run) -> Grid:
 
 
 def troubles(run: Run, of: Grid) -> tuple[Trouble, ...]:
-    """What went wrong, and in which pairs; worst first, in the guideline's order.
+    """What went wrong, and in which pairs; worst first, in the guideline's order; last, what failed and is waived.
 
     Stages that went wrong themselves are among them; checks that were only blocked by one are not.
     """
@@ -168,17 +192,23 @@ def places(trouble: Trouble, of: Grid) -> str:
     return f"{named} and {more} pairs more" if more > 0 else named
 
 
-_WORST_FIRST = (Outcome.FAIL, Outcome.BROKEN, Outcome.NOT_RUN)
+_WORST_FIRST = (Outcome.FAIL, Outcome.BROKEN, Outcome.NOT_RUN, Outcome.PASS)
 
 
 def _not_well(run: Run, cell: Cell) -> Iterator[tuple[str, str, Outcome, str]]:
     for stage in stage_troubles(cell):
         yield f"stage {stage.stage.title}", "", stage.outcome, stage.detail
     for _, row in check_rows(run, cell):
-        if row.result.outcome in _WORST_FIRST:
-            weight = "" if row.requirement.level is Level.REQUIRED else f" ({row.requirement.level.value})"
-            said = str(row.result.findings[0]) if row.result.findings else row.reason
-            yield row.requirement.id, f"{row.requirement.title}{weight}", row.result.outcome, said
+        result, asked = row.result, row.requirement
+        if result.outcome not in _WORST_FIRST or is_plain(result):
+            continue
+        weight = "" if asked.level is Level.REQUIRED else f" ({asked.level.value})"
+        found = [str(one) for one in result.findings[:1]]
+        if result.outcome is Outcome.PASS:
+            flags = f" ({', '.join(result.flags)})"
+            yield asked.id, f"{asked.title}{weight}{flags}", result.outcome, ": ".join((row.reason, *found))
+        else:
+            yield asked.id, f"{asked.title}{weight}", result.outcome, found[0] if found else row.reason
 
 
 def _square(run: Run, cell: Cell) -> Square:
@@ -189,7 +219,8 @@ def _square(run: Run, cell: Cell) -> Square:
         for row in required
         if row.result.outcome is not Outcome.FAIL and not row.result.outcome.certifies
     )
-    return Square(cell, judge(run, cell), shims(cell.results.values()), failed, unjudged)
+    results = cell.results.values()
+    return Square(cell, judge(run, cell), shims(results), waivers(results), failed, unjudged)
 
 
 def _named(checks: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -40,13 +40,15 @@ MEANINGS: Mapping[Outcome, str] = {
     Outcome.NOT_RUN: "never executed",
 }
 
-EXIT_MEANINGS: Mapping[ExitCode, str] = {
+_EXIT_MEANINGS: Mapping[ExitCode, str] = {
     ExitCode.CERTIFIED: "certified: every required check passed or is proved not applicable",
     ExitCode.NONCONFORMANCE: "nonconformance: at least one required check failed",
     ExitCode.USAGE: "the run was asked for something that cannot be",
     ExitCode.INCOMPLETE: "incomplete: something was broken, blocked or not run, so nothing is certified",
 }
 
+
+_CERTIFIED_WITH_WAIVERS = "certified: every required check passed, is proved not applicable, or failed and is waived"
 
 SHOWN = ("devices.txt",)
 """Evidence that readers get to see without opening a file: what drove disk and NICs, before and after drivers came."""
@@ -137,11 +139,10 @@ class PointRows:
     @property
     def words(self) -> str:
         """``works``, ``works with shim NAME and waiver ID``, ``does not work``, ``not judged``."""
-        results = [one.result for one in self.checks]
-        means = [f"shim {', '.join(names)}" for names in (shims(results),) if names]
-        means += [f"waiver {', '.join(names)}" for names in (waivers(results),) if names]
         if self.outcome is Outcome.PASS:
-            return f"works with {' and '.join(means)}" if means else "works"
+            results = [one.result for one in self.checks]
+            means = means_words(shims(results), waivers(results))
+            return f"works with {means}" if means else "works"
         if self.outcome is Outcome.NOT_APPLICABLE:
             return "not applicable"
         return "does not work" if self.outcome is Outcome.FAIL else "not judged"
@@ -159,9 +160,22 @@ def waivers(results: Iterable[Result]) -> tuple[str, ...]:
     return tuple(sorted(flag.removeprefix("waiver=").partition(" until ")[0] for flag in flags))
 
 
+def means_words(by_shims: Sequence[str], by_waivers: Sequence[str]) -> str:
+    """By what it works: ``shim NAME and waiver ID``; empty: by nothing of ours."""
+    told = (f"{kind} {', '.join(names)}" for kind, names in (("shim", by_shims), ("waiver", by_waivers)) if names)
+    return " and ".join(told)
+
+
+def exit_meaning(run: Run) -> str:
+    """What the run's exit code says."""
+    if run.exit_code is ExitCode.CERTIFIED and any(waivers(cell.results.values()) for cell in run.cells):
+        return _CERTIFIED_WITH_WAIVERS
+    return _EXIT_MEANINGS[run.exit_code]
+
+
 def is_plain(result: Result) -> bool:
     """A pass with nothing to say; one that rests on a waiver has the findings of its failure."""
-    return result.outcome is Outcome.PASS and not result.findings
+    return result.outcome is Outcome.PASS and not result.findings and not waivers([result])
 
 
 def points(run: Run, cell: Cell) -> tuple[PointRows, ...]:

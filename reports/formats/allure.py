@@ -19,7 +19,7 @@ from golden_flows.model.evidence import Evidence
 from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import Outcome
 from reports.atomic import put_folder
-from reports.rows import EXIT_MEANINGS, CheckRow, PointRows, StageRows, active_faults, evidence_words, headline, points
+from reports.rows import CheckRow, PointRows, StageRows, active_faults, evidence_words, exit_meaning, headline, points
 
 NAME = "allure-results"
 
@@ -161,7 +161,7 @@ def _environment(run: Run) -> str:
         "suite_version": run.suite_version,
         "guideline": run.guideline.version,
         "plan_sha256": run.plan_sha256,
-        "exit_code": f"{run.exit_code.value} ({EXIT_MEANINGS[run.exit_code]})",
+        "exit_code": f"{run.exit_code.value} ({exit_meaning(run)})",
         **{f"evidence.{cell.pair.id}": evidence_words(cell) for cell in run.cells},
         **{f"active_faults.{cell.pair.id}": ", ".join(active_faults(cell)) or "none" for cell in run.cells},
         **{f"host.{key}": value for key, value in run.host.items()},

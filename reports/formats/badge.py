@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 from golden_flows.model.evidence import EvidenceLevel
 from golden_flows.model.matrix import Run
 from reports.atomic import put_text
-from reports.rows import Judgement, active_faults, evidence_level, judge
+from reports.rows import Judgement, active_faults, evidence_level, judge, waivers
 
 NAME = "badge.svg"
 
@@ -80,6 +80,8 @@ def verdict(run: Run) -> tuple[Judgement, str, str]:
     )
     good = sum(one is Judgement.COMPATIBLE for one in judged)
     words = f"{good} of {len(judged)} pairs compatible" if len(judged) > 1 else outcome.value
+    if any(waivers(cell.results.values()) for cell in run.cells if judge(run, cell) is Judgement.COMPATIBLE):
+        words += " with waivers"
     if any(active_faults(cell) for cell in run.cells):
         return outcome, words, "told to misbehave"
     levels = [level for level in (evidence_level(cell) for cell in run.cells) if level]

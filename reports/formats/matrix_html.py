@@ -23,7 +23,6 @@ from reports.grid import grid, is_grid, troubles
 from reports.kept import Kept, read_kept
 from reports.pages import templates
 from reports.rows import (
-    EXIT_MEANINGS,
     MEANINGS,
     SYMBOLS,
     WORDS,
@@ -36,6 +35,7 @@ from reports.rows import (
     counts,
     evidence_details,
     evidence_words,
+    exit_meaning,
     judge,
     points,
 )
@@ -84,12 +84,11 @@ def page(run: Run, kept: dict[str, Kept]) -> str:
         longest_s=max((one.seconds for one in columns), default=0.0) or 1.0,
         grid=overview,
         squares=list(overview.squares.values()) if overview else [],
-        grid_has_shims=overview is not None and any(one.shims for one in overview.squares.values()),
         judgements={one: n for one in Judgement if (n := sum(column.judgement is one for column in columns))},
         troubles=troubles(run, overview) if overview else (),
         kept=kept,
         script_hash=_hash(found, "matrix.js"),
-        exit_meaning=EXIT_MEANINGS[run.exit_code],
+        exit_meaning=exit_meaning(run),
         symbols=SYMBOLS,
         words=WORDS,
         meanings=MEANINGS,

@@ -16,7 +16,6 @@ from reports.grid import grid, is_grid, places, troubles
 from reports.kept import Kept, read_kept
 from reports.ramp import quarters, words
 from reports.rows import (
-    EXIT_MEANINGS,
     MEANINGS,
     SYMBOLS,
     WORDS,
@@ -28,6 +27,7 @@ from reports.rows import (
     evidence_details,
     evidence_heads,
     evidence_words,
+    exit_meaning,
     is_plain,
     judge,
     points,
@@ -138,7 +138,7 @@ def _facts(run: Run) -> Iterator[str]:
     yield f"| Plan | {len(run.plan)} checks, sha256 {_in_table(code(run.plan_sha256))} |"
     if run.kill_matrix:
         yield f"| Kill matrix | {run.kill_matrix}, sha256 {_in_table(code(run.kill_matrix.sha256))} |"
-    yield f"| Exit code | {run.exit_code.value}: {EXIT_MEANINGS[run.exit_code]} |"
+    yield f"| Exit code | {run.exit_code.value}: {exit_meaning(run)} |"
     yield ""
     for note in run.notes:
         yield f"- {prose(note)}"

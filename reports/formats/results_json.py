@@ -14,7 +14,6 @@ from golden_flows.model.finding import Finding
 from golden_flows.model.matrix import Cell, Run
 from reports.atomic import put_text
 from reports.rows import (
-    EXIT_MEANINGS,
     CheckRow,
     PointRows,
     StageRows,
@@ -23,6 +22,7 @@ from reports.rows import (
     counts,
     evidence_details,
     evidence_level,
+    exit_meaning,
     judge,
     points,
 )
@@ -52,7 +52,7 @@ def document(run: Run) -> JSON:
         "plan": list(run.plan),
         "plan_sha256": run.plan_sha256,
         "exit_code": run.exit_code.value,
-        "exit_meaning": EXIT_MEANINGS[run.exit_code],
+        "exit_meaning": exit_meaning(run),
         "host": dict(run.host),
         "kill_matrix": asdict(run.kill_matrix) if run.kill_matrix else None,
         "waivers": [asdict(one) | {"until": one.until.isoformat()} for one in run.waivers],

@@ -21,7 +21,6 @@ from reports.atomic import put_text
 from reports.grid import Grid, Square, Trouble, grid, is_grid, places, troubles
 from reports.ramp import words
 from reports.rows import (
-    EXIT_MEANINGS,
     SYMBOLS,
     WORDS,
     CheckRow,
@@ -33,6 +32,7 @@ from reports.rows import (
     check_rows,
     evidence_details,
     evidence_words,
+    exit_meaning,
     is_plain,
     judge,
     points,
@@ -190,15 +190,15 @@ class _Page:
         self.console.print(table, highlight=False)
         for number, name in enumerate(overview.destinations, 1):
             self.line((f"{number:>3} ", "dim"), (f"to {name}", ""))
-        if any(one.shims for one in overview.squares.values()):
-            self.line(("  s with a shim of ours, which supplies what a cloud of that pair lacks", "dim"))
+        for mark, meaning in overview.marks.items():
+            self.line((f"  {mark} {meaning}", "dim"))
         for trouble in troubles(run, overview):
             self._trouble_of_many(trouble, overview)
 
     def _square(self, square: Square | None) -> Text:
         if square is None:
             return Text("")
-        return self.text((f"{square.judgement.symbol}{'s' if square.shims else ''}", _JUDGED[square.judgement]))
+        return self.text((f"{square.judgement.symbol}{square.marks}", _JUDGED[square.judgement]))
 
     def _trouble_of_many(self, trouble: Trouble, overview: Grid) -> None:
         style = _STYLES[trouble.outcome]
@@ -259,7 +259,7 @@ class _Page:
             self.line(*parts, ("the checks of each pair: matrix.html", "dim"))
         code = run.exit_code
         style = {ExitCode.CERTIFIED: "bold green", ExitCode.NONCONFORMANCE: "bold red"}.get(code, "bold yellow")
-        self.line((f"exit code {code.value}: {EXIT_MEANINGS[code]}", style))
+        self.line((f"exit code {code.value}: {exit_meaning(run)}", style))
         took = f", {(run.ended_at - run.started_at).total_seconds():.0f} s" if run.ended_at else ", never ended"
         self.line((f"run {run.id}, guideline {run.guideline.version}, suite {run.suite_version}{took}", "dim"))
 

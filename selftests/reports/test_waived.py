@@ -19,7 +19,10 @@ from golden_flows.model.matrix import Result
 from golden_flows.model.outcome import ExitCode, Outcome, exit_code
 from reports import waived
 from reports import write as writing
+from reports.formats.badge import verdict
+from reports.grid import grid
 from reports.read import read_run
+from reports.rows import exit_meaning
 from reports.write import write_all
 
 if TYPE_CHECKING:
@@ -81,6 +84,42 @@ def test_every_report_lists_waivers_and_what_failed(failed: Callable[..., Path],
         assert "a link" in text, "what failed stays to be seen"
     assert FLAG in files["junit.xml"].read_text("utf-8")
     assert any(FLAG in one.read_text("utf-8") for one in files["allure-results"].glob("*.json"))
+
+
+def test_a_grid_of_pairs_shows_what_is_waived(journal: JournalBuilder, load: Load) -> None:
+    pairs = [("a", "a"), ("a", "b"), ("b", "a"), ("b", "b")]
+    journal.start(*pairs, waivers=[{**WAIVER, "cells": ["*->b"]}])
+    for src, dst in pairs:
+        journal.all_pass(src=src, dst=dst, but=("N2-1", "EX-1"))
+        journal.result("EX-1", src=src, dst=dst, flags=["shim=raw"] if src == "b" else [])
+        failed = dst == "b"
+        journal.result(
+            "N2-1", "fail" if failed else "pass", src=src, dst=dst, findings=[WRONG] if (src, dst) == ("b", "b") else []
+        )
+    run = read_run(journal.end().folder, load=load)
+    overview = grid(run)
+    assert [one.words for one in overview.squares.values()] == [
+        "compatible",
+        "with waiver OPS-1",
+        "with shim raw",
+        "with shim raw and waiver OPS-1",
+    ]
+    assert verdict(run)[1] == "4 of 4 pairs compatible with waivers"
+    files = write_all(journal.folder, load=load)
+    for name in ("matrix.html", "matrix.md", "matrix.txt"):
+        text = " ".join(files[name].read_text("utf-8").split())
+        for wanted in (FLAG, "waived by anne of the network team: comes with the next", "or failed and is waived"):
+            assert wanted in text, (name, wanted)
+        assert "every check of every pair" not in text
+    for name in ("matrix.html", "matrix.txt"):
+        assert "with a waiver: a check failed, and somebody" in files[name].read_text("utf-8")
+    lines = [line.split() for line in files["matrix.txt"].read_text("utf-8").splitlines()]
+    assert ["b", "✓s", "✓sw"] in lines
+
+
+def test_a_run_in_which_nothing_was_waived_speaks_of_no_waiver(journal: JournalBuilder, load: Load) -> None:
+    run = read_run(journal.start(waivers=[dict(WAIVER)]).all_pass().end().folder, load=load)
+    assert "waive" not in exit_meaning(run) + verdict(run)[1]
 
 
 def test_a_waiver_that_was_not_needed_says_so(journal: JournalBuilder, load: Load) -> None:
