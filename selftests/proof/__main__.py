@@ -134,7 +134,10 @@ def _chosen(shard: str | None, only: str | None) -> list[Flow]:
     number, slash, count = shard.partition("/")
     if not (slash and number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
         raise click.UsageError(f"--shard {shard!r} is not I/N, such as 1/3")
-    return shards(flows, _seconds(flows), int(count))[int(number) - 1]
+    chosen = shards(flows, _seconds(flows), int(count))[int(number) - 1]
+    if not chosen:
+        raise click.UsageError(f"--shard {shard} is empty: there are only {len(flows)} runs")
+    return chosen
 
 
 def _told(flow: Flow, out: Path) -> Record:

@@ -156,7 +156,11 @@ def test_every_run_has_a_name_of_its_own_and_shards_share_them_all_out() -> None
     assert shards(FLOWS, seconds, 3) == dealt
 
 
-@pytest.mark.parametrize("arguments", [["--shard", "4/3"], ["--shard", "x"], ["--only", "no such fault"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--shard", "4/3"], ["--shard", "x"], ["--shard", f"{len(FLOWS) + 1}/{len(FLOWS) + 1}"], ["--only", "no such"]],
+    ids=["beyond", "no number", "empty", "nothing so called"],
+)
 def test_what_cannot_be_run_is_one_message_and_exit_2(arguments: list[str], tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["run", *arguments, "--out", str(tmp_path / "out")])
     assert done.exit_code == 2
