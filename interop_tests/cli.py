@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -229,6 +230,9 @@ def main() -> None:
         _fail(error, ExitCode.USAGE)
     except InteropError as error:
         _fail(error, ExitCode.INCOMPLETE)
+    except Exception:  # a mistake of ours is not a finding about a cloud, which Python's own exit code 1 would say
+        traceback.print_exc()
+        sys.exit(ExitCode.INCOMPLETE.value)
 
 
 def _fail(error: InteropError, code: ExitCode) -> None:

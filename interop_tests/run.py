@@ -261,10 +261,17 @@ class InteropRun:
         reasons = [interrupted or internal, *self._lost_workers]
         if self._lost_record:
             reasons = [self._lost_record.what]
+        session.exitstatus = self._ended("; ".join(filter(None, reasons)))
+
+    def _ended(self, reason: str) -> int:
+        """End the run; its exit code, after the message where it cannot be ended."""
         try:
-            session.exitstatus = self._end("; ".join(filter(None, reasons))).exit_code.value
+            return self._end(reason).exit_code.value
         except InteropError as error:
             print(one_message(self._lost_record or error), file=sys.stderr)
+        except Exception:  # as in the beginning: Python's own exit code 1 would say that a cloud is wrong
+            traceback.print_exc()
+        return ExitCode.INCOMPLETE.value
 
     def _end(self, reason: str) -> Run:
         """End the run and write its reports. Raises ``InteropError`` when either cannot be written."""
@@ -288,10 +295,7 @@ class InteropRun:
     def _end_if_begun(self) -> None:
         """For a pytest that ended without a session's end: before one began, or by a plugin."""
         if self._run:
-            try:
-                self._end("pytest ended without executing the plan")
-            except InteropError as error:
-                print(one_message(error), file=sys.stderr)
+            self._ended("pytest ended without executing the plan")
         self._end_of_worker()
 
     def _end_of_worker(self) -> None:

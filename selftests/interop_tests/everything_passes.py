@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 import golden_flows.session
+import interop_tests.run
 from golden_flows.errors import InteropError
 from golden_flows.model.check import Check
 from golden_flows.model.cloud import Pair
@@ -23,8 +24,8 @@ from golden_flows.session import Session
 AT = os.environ.get("SELFTEST_AT", "")
 """The check at which something happens."""
 WHAT = os.environ.get("SELFTEST_WHAT", "")
-"""What: ``die``, ``sleep``, ``stay`` (a worker cannot end well), or outcomes, one telling after the other, of which the
-last stays: ``broken pass``."""
+"""What: ``die``, ``sleep``, ``stay`` (a worker cannot end well), ``trip`` (our own mistake in the end), or outcomes,
+one telling after the other, of which the last stays: ``broken pass``."""
 LONG_S = 60.0
 _tellings: list[str] = WHAT.split()
 
@@ -43,10 +44,12 @@ def judge(session: Session, requirement: Requirement, check: Check) -> Result:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
     if WHAT == "stay" and hasattr(config, "workerinput"):
-        patch = pytest.MonkeyPatch()
         patch.setattr(Session, "disconnect", cannot_disconnect)
-        config.add_cleanup(patch.undo)
+    if WHAT == "trip":
+        patch.setattr(interop_tests.run, "write_all", None)
 
 
 def cannot_disconnect(session: Session) -> None:

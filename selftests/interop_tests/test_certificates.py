@@ -43,6 +43,15 @@ def golden_flows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     return run
 
 
+def test_a_mistake_of_ours_accuses_no_cloud(
+    tmp_path: Path, golden_flows: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "write_all", None)
+    told = golden_flows("report", _run(tmp_path))
+    assert told.returncode == 3
+    assert "Traceback" in told.stderr
+
+
 def _run(tmp_path: Path, *, fails: bool = False) -> Path:
     began = datetime.now(UTC) - timedelta(hours=2)
     earned = Earned(JournalBuilder(tmp_path / "run-1", "run-1", began))

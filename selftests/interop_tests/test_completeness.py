@@ -160,6 +160,10 @@ def test_a_worker_that_cannot_clean_up_leaves_an_incomplete_run(
     assert suite.exit_code_of_report() == (3 if what else 0)
 
 
+def test_a_mistake_of_ours_in_the_end_accuses_no_cloud(suite: Suite) -> None:
+    assert suite.ends(what="trip") == 3
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 3)], ids=["SIGKILL", "SIGTERM"])
 def test_a_run_that_is_ended_by_a_signal_is_incomplete(number: signal.Signals, code: int, suite: Suite) -> None:
     process = suite.start(at="IM-2", what="sleep")
