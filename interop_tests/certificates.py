@@ -32,7 +32,7 @@ _RUN = click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 )
 @click.option(
     "--valid-days",
-    type=click.IntRange(1, 1095),
+    type=click.IntRange(1, certifying.VALID_DAYS_MAX),
     default=certifying.VALID_DAYS,
     show_default=True,
     help="counted from when the pair was judged",

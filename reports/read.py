@@ -138,7 +138,7 @@ class _Reading:
 
     def cloud(self, event: Event) -> None:
         name = str(event["cloud"])
-        new = _profile({**event["profile"], "cloud": name})
+        new = profile_of({**event["profile"], "cloud": name})
         old = self.profiles.get(name, new)
         # Said twice, the weaker description counts: a fault or an emulator is never forgotten.
         level = max(old.evidence_level, new.evidence_level, key=list(EvidenceLevel).index)
@@ -326,7 +326,7 @@ def _worse(old: Result, new: Result) -> Result:
     return replace(chosen, findings=tuple(dict.fromkeys((*old.findings, *new.findings))))
 
 
-def _profile(document: Event) -> Profile:
+def profile_of(document: Event) -> Profile:
     """The profile as it was recorded; keys of other versions are ignored."""
     known = {one.name for one in fields(Profile)}
     kept = {key: value for key, value in document.items() if key in known}

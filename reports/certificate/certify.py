@@ -35,7 +35,8 @@ ATTESTATION = "attestation.intoto.json"
 SIGNED, SIGNATURE, SIGNER = "statement.signed", "statement.sig", "signer.pub"
 PAGES = ("certificate.html", "certificate.pdf")
 PROFILES = ("src.profile.json", "dst.profile.json")
-VALID_DAYS = 365
+VALID_DAYS, VALID_DAYS_MAX = 365, 1095
+KILL_MATRIX = "kill-matrix.json"
 
 
 def guideline_name(version: str) -> str:
@@ -186,7 +187,7 @@ def _resources(run: Run, cell: Cell, files: Mapping[str, bytes]) -> tuple[list[s
         "uri": f"pkg:pypi/{suite_name(run.suite_version)}",
         "digest": {"sha256": run.suite_sha256},
     }
-    kill = [statement.subject("kill-matrix.json", run.kill_matrix.sha256)] if run.kill_matrix else []
+    kill = [statement.subject(KILL_MATRIX, run.kill_matrix.sha256)] if run.kill_matrix else []
     judged_by = [statement.subject(guideline, _sha256(files[guideline])), by, *kill]
     subjects = [
         statement.subject(PROFILES[0], _sha256(files[PROFILES[0]]), cloud=cell.pair.src, role="source"),

@@ -32,7 +32,7 @@ def evidence_of(cell: Cell) -> tuple[Evidence, ...]:
 def refusals(run: Run, cell: Cell, folder: Path, now: datetime) -> tuple[str, ...]:
     """Why this pair is not certified by what lies in the run's ``folder``; empty when it has earned it."""
     return (
-        *_of_run(run, folder),
+        *_of_run(run, folder, now),
         *_of_plan(run, cell),
         *_of_results(run, cell, now),
         *_of_clouds(cell),
@@ -40,9 +40,11 @@ def refusals(run: Run, cell: Cell, folder: Path, now: datetime) -> tuple[str, ..
     )
 
 
-def _of_run(run: Run, folder: Path) -> Iterator[str]:
+def _of_run(run: Run, folder: Path, now: datetime) -> Iterator[str]:
     if run.ended_at is None:
         yield "the run has not ended: it was killed, or is still running"
+    elif run.ended_at > now:
+        yield f"the run ended after that, at {run.ended_at:%Y-%m-%d %H:%M} UTC: which clock is wrong?"
     elif run.said_exit_code != 0:
         yield f"the run itself ended with exit code {run.said_exit_code}: see the notes of its report"
     yield from run.doubts

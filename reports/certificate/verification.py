@@ -17,9 +17,10 @@ from pathlib import Path
 from golden_flows.errors import InteropError, UsageError
 from golden_flows.guideline import guideline_sha256, parse_guideline
 from golden_flows.journal import read_events
+from golden_flows.model.cloud import Profile
 from reports.certificate import certify, earning, manifest, statement
 from reports.certificate.signing import NAMESPACE, PAYLOAD_TYPE, PublicKey, Seal, Signed, load_public_keys, look_at
-from reports.read import read_run
+from reports.read import profile_of, read_run
 
 
 class Flaw(Enum):
@@ -217,7 +218,8 @@ def _sums(claim: statement.Claim, own: Path) -> dict[str, str] | Wrong:
     except ValueError as error:
         return Wrong(Flaw.MANIFEST_EDITED, str(error))
     at = f"{certify.FOLDER}/{own.name}"
-    needed = ("journal.jsonl", *(f"{at}/{one}" for one in (certify.guideline_name(claim.guideline), *certify.PAGES)))
+    own_files = (certify.guideline_name(claim.guideline), *certify.PAGES, *certify.PROFILES)
+    needed = ("journal.jsonl", *(f"{at}/{one}" for one in own_files))
     left_out = [one for one in needed if one not in sums]
     return Wrong(Flaw.MANIFEST_EDITED, f"it leaves out {', '.join(left_out)}") if left_out else sums
 
@@ -255,9 +257,28 @@ def _judged_again(claim: statement.Claim, own: Path, root: Path) -> Iterator[Wro
         ("its sources", claim.subjects.get(certify.suite_name(claim.suite_version)), run.suite_sha256),
         ("the run's end", claim.run_ended, run.ended_at),
         ("when the pair was judged", claim.valid_from, cell.judged_at),
+        ("the plan's digest", claim.subjects.get("plan"), run.plan_sha256),
+        ("the kill matrix", claim.subjects.get(certify.KILL_MATRIX), run.kill_matrix and run.kill_matrix.sha256),
     ):
         if claimed != seen:
             yield Wrong(Flaw.FLIPPED_VERDICT, f"the statement says of {what} what the journal does not: {claimed}")
+    longest = certify.valid_until(run, cell, certify.VALID_DAYS_MAX)
+    if longest is None or claim.valid_until > longest:
+        yield Wrong(Flaw.FLIPPED_VERDICT, f"nothing that was seen is good until {claim.valid_until:%Y-%m-%d %H:%M} UTC")
+    for name, profile in zip(certify.PROFILES, (cell.src, cell.dst), strict=True):
+        content = (own / name).read_bytes()
+        if hashlib.sha256(content).hexdigest() != claim.subjects.get(name) or not _describes(content, profile):
+            yield Wrong(Flaw.FLIPPED_VERDICT, f"{name} is not what was signed, or not what the journal says")
     if claim.evidence_level != statement.level_words(cell):
         detail = f"the statement says {claim.evidence_level!r}, the journal {statement.level_words(cell)!r}"
         yield Wrong(Flaw.FLIPPED_VERDICT, f"evidence level: {detail}")
+
+
+def _describes(content: bytes, profile: Profile | None) -> bool:
+    """Read as the journal is: whoever wrote it may not have had all that this suite knows of a cloud."""
+    try:
+        return profile is not None and statement.profile_document(profile_of(json.loads(content))) == (
+            statement.profile_document(profile)
+        )
+    except (ValueError, TypeError, AttributeError):
+        return False

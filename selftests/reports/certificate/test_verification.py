@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from golden_flows import suite
 from golden_flows.errors import UsageError
 from reports.certificate import certify, signing
 from reports.certificate.signing import Signed, load_public_keys, load_signing_key
@@ -172,20 +173,51 @@ def _verdict_flipped(given: Given) -> None:
     given.sign_manifest_again()
 
 
-def _claims_more(given: Given) -> None:
-    def change(document: Any) -> None:
-        notes = next(one for one in document["predicate"]["configuration"] if "annotations" in one)["annotations"]
-        notes["evidenceLevel"] = "real cloud"
+def _notes(document: Any) -> Any:
+    return next(one for one in document["predicate"]["configuration"] if "annotations" in one)["annotations"]
 
-    given.sign_again(change)
+
+def _subject(document: Any, name: str) -> Any:
+    return next(one for one in document["subject"] if one["name"] == name)["digest"]
+
+
+def _claims_more(given: Given) -> None:
+    given.sign_again(lambda document: _notes(document).update(evidenceLevel="real cloud"))
 
 
 def _by_another_suite(given: Given) -> None:
-    def change(document: Any) -> None:
-        suite = next(one for one in document["subject"] if one["name"].startswith("golden-flows@"))
-        suite["digest"]["sha256"] = "ab" * 32
+    name = certify.suite_name(suite.version())
+    given.sign_again(lambda document: _subject(document, name).update(sha256="ab" * 32))
 
-    given.sign_again(change)
+
+def _valid_for_long(given: Given) -> None:
+    given.sign_again(lambda document: _notes(document).update(validUntil="2031-01-01T00:00:00+00:00"))
+
+
+def _issued_early(given: Given) -> None:
+    given.sign_again(lambda document: _notes(document).update(issuedAt="2026-11-22T10:00:30+00:00"))
+
+
+def _of_another_cloud(given: Given) -> None:
+    """By the signer, with a profile that fits: the journal tells."""
+    file = given.own / "dst.profile.json"
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "hypervisor": "xen"}), "utf-8")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    given.sign_manifest_again()
+    given.sign_again(lambda document: _subject(document, file.name).update(sha256=digest))
+
+
+def _of_no_profile(given: Given) -> None:
+    given.sign_again(lambda document: _subject(document, "src.profile.json").update(sha256="ab" * 32))
+
+
+def _of_another_plan(given: Given) -> None:
+    given.sign_again(lambda document: _subject(document, "plan").update(sha256="ab" * 32))
+
+
+def _better_proved(given: Given) -> None:
+    kill = {"name": "kill-matrix.json", "digest": {"sha256": "ab" * 32}}
+    given.sign_again(lambda document: document["subject"].append(kill))
 
 
 def _guideline_edited(given: Given) -> None:
@@ -198,11 +230,7 @@ def _by_another_guideline(given: Given) -> None:
     _guideline_edited(given)
     digest = hashlib.sha256((given.own / "guideline-2026.11.toml").read_bytes()).hexdigest()
     given.sign_manifest_again()
-
-    def change(document: Any) -> None:
-        next(one for one in document["subject"] if one["name"].startswith("guideline"))["digest"]["sha256"] = digest
-
-    given.sign_again(change)
+    given.sign_again(lambda document: _subject(document, "guideline-2026.11.toml").update(sha256=digest))
 
 
 def _late(given: Given) -> None:
@@ -230,6 +258,12 @@ TAMPERED: Mapping[str, tuple[Callable[[Given], None], Flaw, str]] = {
     "journal altered": (_journal_altered, Flaw.EVIDENCE_ALTERED, "journal.jsonl"),
     "verdict flipped": (_verdict_flipped, Flaw.FLIPPED_VERDICT, "N2-1 fail"),
     "claims more": (_claims_more, Flaw.FLIPPED_VERDICT, "evidence level"),
+    "valid for long": (_valid_for_long, Flaw.FLIPPED_VERDICT, "good until 2031-01-01"),
+    "issued early": (_issued_early, Flaw.FLIPPED_VERDICT, "the run ended after that, at 2026-11-22"),
+    "another cloud": (_of_another_cloud, Flaw.FLIPPED_VERDICT, "dst.profile.json"),
+    "no profile": (_of_no_profile, Flaw.FLIPPED_VERDICT, "src.profile.json"),
+    "another plan": (_of_another_plan, Flaw.FLIPPED_VERDICT, "the plan's digest"),
+    "better proved": (_better_proved, Flaw.FLIPPED_VERDICT, "the kill matrix"),
     "another suite": (_by_another_suite, Flaw.FLIPPED_VERDICT, "its sources"),
     "guideline edited": (_guideline_edited, Flaw.GUIDELINE_CHANGED, "guideline-2026.11.toml"),
     "another guideline": (_by_another_guideline, Flaw.GUIDELINE_CHANGED, "2026.11 of this suite is another text"),
@@ -271,11 +305,7 @@ def test_what_is_no_certificate_is_a_usage_error(tmp_path: Path, given: Given) -
 
 
 def test_a_guideline_that_this_suite_does_not_know_leaves_a_doubt(given: Given) -> None:
-    def change(document: Any) -> None:
-        notes = next(one for one in document["predicate"]["configuration"] if "annotations" in one)["annotations"]
-        notes["guideline"] = "2031.05"
-
-    given.sign_again(change)
+    given.sign_again(lambda document: _notes(document).update(guideline="2031.05"))
     assert "guideline 2031.05 is not among those of this suite" in given.verify().doubts[0]
 
 
