@@ -176,6 +176,8 @@ def _require_same_clouds(parts: Sequence[_Part]) -> None:
                 continue
             profile = {key: value for key, value in event["profile"].items() if key not in WAYS}
             profile.pop("access", None)  # the way in to a cloud of the run's own is a socket of that run
+            if any(one.startswith("--image=") for one in part.options):
+                profile.pop("image", None)  # it was replaced where the cloud is a source of that run, and only there
             known, where = seen.setdefault(str(event["cloud"]), (profile, part.run))
             if profile != known:
                 keys = [key for key in {*profile, *known} if profile.get(key) != known.get(key)]

@@ -78,6 +78,15 @@ def test_a_missing_shard_is_seen_and_nothing_is_certified(tmp_path: Path) -> Non
     assert "a shard is missing: nobody ran private → ipv6" in run.notes
 
 
+def test_the_image_of_a_run_replaces_that_of_its_sources_only(tmp_path: Path) -> None:
+    """In one run ``public`` is where the image goes, in the other where it comes from."""
+    argv = ["golden-flows", "--src=private,public", "--dst=public,private", "--image=app"]
+    there = part(tmp_path, "run-1", HERE, argv=argv).cloud("private", image="app").cloud("public", image="golden")
+    back = part(tmp_path, "run-2", HERE[::-1], argv=argv).cloud("private", image="golden").cloud("public", image="app")
+    run = read_run(merged(tmp_path, [there.end().folder, back.end().folder]), load=load_guideline)
+    assert run.exit_code is ExitCode.CERTIFIED
+
+
 def test_a_run_without_an_end_leaves_the_whole_without_one(tmp_path: Path) -> None:
     folders = [both(tmp_path)[0], part(tmp_path, "run-3", ("vlan", "private")).folder]
     run = read_run(merged(tmp_path, folders), load=load_guideline)
@@ -134,6 +143,10 @@ def _other_cloud(tmp_path: Path) -> None:
     part(tmp_path, "other", ("vlan", "public")).cloud("public", active_faults=["nd_empty"])
 
 
+def _other_image_in_its_profile(tmp_path: Path) -> None:
+    part(tmp_path, "other", ("vlan", "public")).cloud("public", image="golden")
+
+
 def _newer(tmp_path: Path) -> None:
     part(tmp_path, "other", ("vlan", "public"), schema=99)
 
@@ -163,6 +176,7 @@ def _rewrite(path: Path, **fields: Any) -> None:
         (_changed_suite, "not the same sources of the suite"),
         (_other_shards, "shards of different plans"),
         (_other_cloud, "public was not the same cloud in run-1 and in other: active_faults"),
+        (_other_image_in_its_profile, "public was not the same cloud in run-1 and in other: image"),
         (_newer, "schema 99 is newer"),
         (_no_run, "holds no run"),
         (_no_journal, "holds no journal.jsonl"),
