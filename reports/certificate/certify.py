@@ -29,6 +29,7 @@ from reports.atomic import put_bytes, put_folder
 from reports.certificate import earning, face, manifest, pdf, statement
 from reports.certificate.signing import SigningKey, detached, sign
 from reports.read import read_run
+from reports.rows import active_variants
 
 FOLDER = "certificates"
 ATTESTATION = "attestation.intoto.json"
@@ -146,6 +147,7 @@ def _draw_up(
         plan_sha256=run.plan_sha256,
         result=said.result,
         said=said,
+        variants=active_variants(cell),
         run_began=run.started_at,
         run_ended=run.ended_at,
         issued_at=now,

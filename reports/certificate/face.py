@@ -46,7 +46,7 @@ class Face:
     points: tuple[tuple[str, str, str], ...]
     """(symbol, point of compatibility, how it works)."""
     restrictions: tuple[tuple[str, tuple[str, ...]], ...]
-    """(waivers, flaky checks, shims, advisory checks that did not pass): each with what there is of it, or nothing."""
+    """Waivers, flaky checks, shims, advisory failures, benign variants: each with what there is of it, or nothing."""
     sides: tuple[Side, Side]
     facts: tuple[tuple[str, str], ...]
     digests: tuple[tuple[str, str], ...]
@@ -109,6 +109,7 @@ def _restrictions(run: Run, cell: Cell, claim: Claim) -> Iterator[tuple[str, tup
     for title, begin in (("Flaky checks", "flaky="), ("Shims", "shim=")):
         yield title, tuple(f"{check}: {flag.removeprefix(begin)}" for check, flag in flagged if flag.startswith(begin))
     yield "Advisory fails", tuple(f"{check} ({outcome})" for check, outcome in claim.said.advisory.items())
+    yield "Benign variants", claim.variants
 
 
 def _side(role: str, profile: Profile | None) -> Side:

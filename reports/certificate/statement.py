@@ -93,6 +93,8 @@ class Claim:
     result: str
     """``PASSED`` or ``WARNED``; what it must be follows from what is said of the tests."""
     said: Said
+    variants: tuple[str, ...]
+    """What its clouds were told to be that must not matter, as ``public: slow``."""
     run_began: datetime
     run_ended: datetime
     issued_at: datetime
@@ -139,6 +141,7 @@ def _run(claim: Claim) -> JSON:
             "flags": {check: list(flags) for check, flags in claim.said.flags.items()},
             "advisoryNotPassed": dict(claim.said.advisory),
             "waivers": list(claim.said.waivers),
+            "variants": list(claim.variants),
         },
     }
 
@@ -175,6 +178,7 @@ def parse(payload: bytes) -> Claim:
                 advisory=dict(notes["advisoryNotPassed"]),
                 waivers=tuple(notes["waivers"]),
             ),
+            variants=tuple(notes.get("variants", ())),
             run_began=moment(notes["runBegan"]),
             run_ended=moment(notes["runEnded"]),
             issued_at=moment(notes["issuedAt"]),

@@ -21,6 +21,7 @@ from golden_flows.model.cloud import Profile
 from reports.certificate import certify, earning, manifest, statement
 from reports.certificate.signing import NAMESPACE, PAYLOAD_TYPE, PublicKey, Seal, Signed, load_public_keys, look_at
 from reports.read import profile_of, read_run
+from reports.rows import active_variants
 
 
 class Flaw(Enum):
@@ -251,6 +252,7 @@ def _judged_again(claim: statement.Claim, own: Path, root: Path) -> Iterator[Wro
     said = statement.said(run, cell)
     for what, claimed, seen in (
         ("the checks", claim.said, said),
+        ("variants", claim.variants, active_variants(cell)),
         ("the result", claim.result, said.result),
         ("the plan", claim.plan_sha256, run.plan_sha256),
         ("the suite", claim.suite_version, run.suite_version),

@@ -113,6 +113,17 @@ def test_flags_and_advisory_fails_warn_and_stand_on_the_face(earned: Earned, key
         assert words in " ".join(paper.split())
 
 
+def test_what_its_clouds_were_told_to_be_stands_on_the_face_and_in_the_statement(earned: Earned) -> None:
+    earned.start()
+    earned.journal.cloud("public", active_variants=["slow"])
+    folder = earned.judge().end().folder
+    certify.certify(folder, None, now=lambda: NOW)
+    signed = Signed.from_json((folder / FOLDER / "attestation.intoto.json").read_text("utf-8"))
+    assert statement.parse(signed.payload).variants == ("public: slow",)
+    assert "public: slow" in (folder / FOLDER / "certificate.html").read_text("utf-8")
+    assert "public: slow" in " ".join(pdf_text(folder / FOLDER / "certificate.pdf").split())
+
+
 def pdf_text(path: Path) -> str:
     pages = pypdf.PdfReader(io.BytesIO(path.read_bytes())).pages
     assert len(pages) == 1

@@ -185,6 +185,10 @@ def _claims_more(given: Given) -> None:
     given.sign_again(lambda document: _notes(document).update(evidenceLevel="real cloud"))
 
 
+def _of_a_variant(given: Given) -> None:
+    given.sign_again(lambda document: _notes(document).update(variants=["public: slow"]))
+
+
 def _by_another_suite(given: Given) -> None:
     name = certify.suite_name(suite.version())
     given.sign_again(lambda document: _subject(document, name).update(sha256="ab" * 32))
@@ -264,6 +268,7 @@ TAMPERED: Mapping[str, tuple[Callable[[Given], None], Flaw, str]] = {
     "no profile": (_of_no_profile, Flaw.FLIPPED_VERDICT, "src.profile.json"),
     "another plan": (_of_another_plan, Flaw.FLIPPED_VERDICT, "the plan's digest"),
     "better proved": (_better_proved, Flaw.FLIPPED_VERDICT, "the kill matrix"),
+    "a variant": (_of_a_variant, Flaw.FLIPPED_VERDICT, "variants"),
     "another suite": (_by_another_suite, Flaw.FLIPPED_VERDICT, "its sources"),
     "guideline edited": (_guideline_edited, Flaw.GUIDELINE_CHANGED, "guideline-2026.11.toml"),
     "another guideline": (_by_another_guideline, Flaw.GUIDELINE_CHANGED, "2026.11 of this suite is another text"),
