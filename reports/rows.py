@@ -238,7 +238,8 @@ def judge(run: Run, cell: Cell) -> Judgement:
     if verdict is Outcome.FAIL:
         return Judgement.NOT_COMPATIBLE
     all_passed = all(one is Outcome.PASS for one in run.verdicts.values())
-    doubted = run.ended_at is None or bool(run.doubts) or (all_passed and run.exit_code is not ExitCode.CERTIFIED)
+    ended_badly = run.ended_at is None or run.said_exit_code == ExitCode.INCOMPLETE.value or bool(run.doubts)
+    doubted = ended_badly or (all_passed and run.exit_code is not ExitCode.CERTIFIED)
     return Judgement.COMPATIBLE if verdict is Outcome.PASS and not doubted else Judgement.UNJUDGED
 
 

@@ -67,6 +67,15 @@ def test_run_that_ended_badly_is_not_certified_though_every_check_passed(journal
     assert "the run ended: could not remove a server" in run.notes
 
 
+def test_a_run_that_ended_badly_vouches_for_none_of_its_pairs(journal: JournalBuilder, load: Load) -> None:
+    """Whichever pair it was of which something could not be removed."""
+    journal.start(("private", "public"), ("public", "private")).all_pass()
+    journal.all_pass(src="public", dst="private", but=("BT-1",))
+    journal.result("BT-1", "fail", src="public", dst="private").end(3, "could not remove a server")
+    run = read_run(journal.folder, load=load)
+    assert [judge(run, cell) for cell in run.cells] == [Judgement.UNJUDGED, Judgement.NOT_COMPATIBLE]
+
+
 def test_pair_that_passed_stays_compatible_beside_one_that_failed(journal: JournalBuilder, load: Load) -> None:
     journal.start(("private", "public"), ("public", "private")).all_pass()
     journal.all_pass(src="public", dst="private", but=("BT-1",))
