@@ -14,7 +14,8 @@ Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
                       plan_sha256, cells [[src, dst]],
                       host {}, argv [], kill_matrix {} (how far the guideline's checks are proved),
                       waivers [{id, check, cells, reason, owner, until}] where there are any,
-                      and of a shard: shard "2/4", whole [[src, dst]] (every cell of all shards)
+                      and of a shard: shard "2/4", whole [[src, dst]] (every cell of all shards),
+                      and of a merged run: options [] (what its parts were asked beside their pairs)
     note              text
     cloud             cloud, profile {}, clouds_yaml, auth_url
                                                             (never a secret; where `golden-flows clean` finds it again)

@@ -51,7 +51,8 @@ class _Part:
     @property
     def options(self) -> tuple[str, ...]:
         """What it was asked beside its pairs: which image, with or without shims …"""
-        return tuple(str(one) for one in self.started["argv"][1:] if not str(one).startswith(ABOUT_PAIRS))
+        asked = self.started.get("options", self.started["argv"][1:])
+        return tuple(str(one) for one in asked if not str(one).startswith(ABOUT_PAIRS))
 
     @property
     def whole(self) -> tuple[Pair, ...]:
@@ -155,7 +156,8 @@ def _require_one_run(parts: Sequence[_Part]) -> None:
         for cell in part.cells:
             if cell in by_cell:
                 raise UsageError(
-                    f"{cell} is in {by_cell[cell]} and in {part.run}", "each pair may come once: leave one out"
+                    f"{cell} is in {by_cell[cell]} and in {part.run}",
+                    "each pair may come once: leave one out, and merge all shards of a plan at once",
                 )
             by_cell[cell] = part.run
     shards = [part for part in parts if part.started.get("shard")]
@@ -205,6 +207,7 @@ def _merged(run_id: str, parts: Sequence[_Part]) -> Iterator[Event]:
         "suite_sha256": first.get("suite_sha256"),
         "host": {key: " / ".join(dict.fromkeys(str(one.get(key)) for one in hosts)) for key in hosts[0]},
         "argv": ["golden-flows", "merge", *(part.run for part in parts)],
+        "options": list(parts[0].options),
     }
     for part in parts:
         shard = f", shard {part.started['shard']}" if part.started.get("shard") else ""

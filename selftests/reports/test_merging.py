@@ -78,6 +78,24 @@ def test_a_missing_shard_is_seen_and_nothing_is_certified(tmp_path: Path) -> Non
     assert "a shard is missing: nobody ran private → ipv6" in run.notes
 
 
+def test_a_merged_run_can_be_merged_with_one_that_was_asked_the_same(tmp_path: Path) -> None:
+    argv = ["golden-flows", "--no-shims"]
+    early = merged(tmp_path, both(tmp_path, argv=argv))
+    late = part(tmp_path, "run-3", ("vlan", "public"), argv=argv).end().folder
+    assert len(read_run(merged(tmp_path, [early, late]), load=load_guideline).cells) == 3
+    other = part(tmp_path, "run-4", ("vlan", "public")).end().folder
+    with pytest.raises(UsageError, match="no options and --no-shims"):
+        merged(tmp_path, [early, other])
+
+
+def test_a_shard_that_comes_late_is_merged_with_all_others_again(tmp_path: Path) -> None:
+    first, late = both(tmp_path, shard="1/2", whole=WHOLE)
+    early = merged(tmp_path, [first, part(tmp_path, "run-3", ("vlan", "public")).end().folder])
+    with pytest.raises(UsageError) as caught:
+        merged(tmp_path, [early, late])
+    assert "merge all shards of a plan at once" in caught.value.remedy
+
+
 def test_the_image_of_a_run_replaces_that_of_its_sources_only(tmp_path: Path) -> None:
     """In one run ``public`` is where the image goes, in the other where it comes from."""
     argv = ["golden-flows", "--src=private,public", "--dst=public,private", "--image=app"]
