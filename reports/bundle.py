@@ -148,7 +148,7 @@ def _unpack(path: Path, scratch: Path) -> Path:
         tops = {PurePosixPath(one.name).parts[:1] for one in members}
         if len(members) > MOST_FILES or sum(one.size for one in members) > MOST_BYTES:
             raise UsageError(f"{path} is too large for a bundle: {len(members)} files", "do not unpack it")
-        if len(tops) != 1 or not all(one.isfile() for one in members):
+        if len(tops) != 1 or ("/",) in tops or not all(one.isfile() for one in members):
             raise UsageError(f"{path} is not laid out like a bundle", "is it what `golden-flows bundle` wrote?")
         archive.extractall(scratch, filter="data")
     return scratch.joinpath(*tops.pop())

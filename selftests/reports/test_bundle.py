@@ -161,8 +161,10 @@ def test_an_archive_that_is_no_bundle_leaves_nothing_behind(tmp_path: Path) -> N
         with pytest.raises(UsageError):
             bundle.verify_bundle(path)
     two = _tar(tmp_path / "two.tar.gz", tarfile.TarInfo("a/x"), tarfile.TarInfo("b/x"))
-    with pytest.raises(UsageError, match="not laid out like a bundle"):
-        bundle.verify_bundle(two)
+    root = _tar(tmp_path / "root.tar.gz", tarfile.TarInfo("/run/journal.jsonl"))
+    for path in (two, root):  # of the second, the one folder would be this machine's own root
+        with pytest.raises(UsageError, match="not laid out like a bundle"):
+            bundle.verify_bundle(path)
     assert not (tmp_path.parent / "escaped").exists()
     plain = tmp_path / "plain.gz"
     plain.write_bytes(gzip.compress(b"no archive " * 200))
