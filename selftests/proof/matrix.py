@@ -26,7 +26,7 @@ def latest(records: Iterable[Record], flows: Sequence[Flow] = FLOWS) -> list[Rec
     newest: dict[Claim | str, Record] = {}
     for record in sorted(records, key=lambda one: one.started_at):
         newest |= dict.fromkeys((*record.claims, *record.variants), record)
-    kept = {record.run: record for key, record in newest.items() if key in wanted}
+    kept = {id(record): record for key, record in newest.items() if key in wanted}  # some never began: no run's id
     return sorted(kept.values(), key=lambda one: one.started_at)
 
 

@@ -92,6 +92,13 @@ def test_the_newest_run_of_a_claim_counts_even_if_it_is_the_worse() -> None:
     assert exit_code(document["summary"]) == 1
 
 
+def test_runs_that_never_began_are_each_told() -> None:
+    other = Flow((fault("public-lite:md_slow", "MD-12"),))
+    lost = [record(one, run="", not_passed={}, exit_code=-1, trouble="no results") for one in (FLOW, other)]
+    summary = matrix(lost, [FLOW, other])["summary"]
+    assert summary["missed_on_guests"] == ["public-lite:md_slow", "public-lite:nd_empty"]
+
+
 def test_what_the_table_claims_no_more_is_history() -> None:
     other = Flow((fault("public-lite:nd_empty", "N2-1 N2-5"),))
     document = matrix([record()], [other])
@@ -179,10 +186,12 @@ def test_what_was_run_can_be_judged_by_the_table_as_it_is_now(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("failed", "taken"), [({"N2-1", "N2-5"}, True), ({"N2-5"}, False)], ids=["as claimed", "not so"]
+    ("failed", "waivers", "taken"),
+    [({"N2-1", "N2-5"}, [], True), ({"N2-5"}, [], False), ({"N2-1", "N2-5"}, [{"id": "W-1"}], False)],
+    ids=["as claimed", "not so", "with a waiver"],
 )
 def test_a_run_made_otherwise_is_taken_for_the_one_of_the_table_if_it_shows_what_is_claimed(
-    failed: set[str], taken: bool, tmp_path: Path
+    failed: set[str], waivers: list[dict[str, str]], taken: bool, tmp_path: Path
 ) -> None:
     flow = next(one for one in FLOWS if one.id == "public-lite:nd_empty")
     outcomes = {**dict.fromkeys(flow.blocked, "blocked"), **dict.fromkeys(failed, "fail"), "EX-1": "pass"}
@@ -195,6 +204,7 @@ def test_a_run_made_otherwise_is_taken_for_the_one_of_the_table_if_it_shows_what
         "host": {},
         "plan": ["EX-1"],
         "exit_code": 1,
+        "waivers": waivers,
         "cells": [
             {
                 "src": flow.src,
