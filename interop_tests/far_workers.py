@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,19 +40,24 @@ Parcel = dict[str, Any]
 """``lines``: journal lines, in order; ``evidence``: sha256 → content; the last one has ``left_behind``, too."""
 
 
+def gateways(config: pytest.Config) -> Iterator[tuple[int, execnet.XSpec]]:
+    """What ``--tx`` asks for: how many of what."""
+    for text in getattr(config.option, "tx", None) or ():
+        times, star, spec = str(text).partition("*")
+        repeated = bool(star) and times.isdigit()
+        yield (int(times) if repeated else 1), execnet.XSpec(spec if repeated else str(text))
+
+
 def far_hosts(config: pytest.Config) -> dict[str, int]:
     """Machines that workers are asked for on, and how many on each; none where all are processes of this one.
 
     Raises ``UsageError`` where ``--tx`` is given and pytest-xdist was not told to distribute.
     """
-    texts = getattr(config.option, "tx", None) or ()
     hosts: dict[str, int] = {}
-    for text in texts:
-        times, star, spec = str(text).partition("*")
-        parsed = execnet.XSpec(spec if star and times.isdigit() else str(text))
-        if not parsed.popen:
-            place = str(parsed.ssh or parsed.socket or parsed.vagrant_ssh or spec)
-            hosts[place] = hosts.get(place, 0) + (int(times) if star and times.isdigit() else 1)
+    for times, spec in gateways(config):
+        if not spec.popen:
+            place = str(spec.ssh or spec.socket or spec.vagrant_ssh or spec)
+            hosts[place] = hosts.get(place, 0) + times
     if hosts and config.option.dist == "no":
         raise UsageError("--tx without -d: pytest-xdist would run everything here", "add -d")
     return hosts
@@ -113,7 +118,7 @@ class FarWorker:
 
     @classmethod
     def _begin(cls, context: RunContext, part: str, told: Parcel, workspace: Workspace) -> FarWorker:
-        mine = replace(context, results=workspace.results, scratch=workspace.scratch, lending_ticket="")
+        mine = replace(context, results=workspace.results, scratch=workspace.scratch)
         # Whose this ledger is. By a writer of its own, as it is not sent: at home the run has begun already.
         beginning = Journal(mine.results)
         beginning.write("run_started", run=context.run_id, schema=journal_module.SCHEMA)

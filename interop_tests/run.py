@@ -30,7 +30,7 @@ from golden_flows.printable import printable
 from golden_flows.progress import Progress, plain_console
 from golden_flows.session import RunContext, Session
 from golden_flows.sharding import Shard
-from interop_tests.far_workers import SHIPPED, FarWorker, Parcel, far_hosts, joined, receive, told_to
+from interop_tests.far_workers import SHIPPED, FarWorker, Parcel, far_hosts, gateways, joined, receive, told_to
 from reports.formats import terminal
 from reports.read import read_run
 from reports.write import write_all
@@ -143,10 +143,9 @@ class InteropRun:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         if self._run:
-            node.workerinput[WORKER_KEY] = self._run.context.dumps()
-            node.workerinput[FAR_KEY] = told_to(
-                node, self._hosts, self._run.told, install=self._config.getoption("--install")
-            )
+            far = told_to(node, self._hosts, self._run.told, install=self._config.getoption("--install"))
+            context = replace(self._run.context, lending_ticket="") if far else self._run.context  # of use only here
+            node.workerinput |= {WORKER_KEY: context.dumps(), FAR_KEY: far}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
@@ -346,7 +345,7 @@ def _workers(config: pytest.Config) -> int:
     asked = getattr(config.option, "numprocesses", None)
     if isinstance(asked, str):  # auto, logical
         return os.cpu_count() or 1
-    return asked or len(getattr(config.option, "tx", None) or ())
+    return asked or sum(times for times, _ in gateways(config))
 
 
 def _shown(folder: Path) -> str:

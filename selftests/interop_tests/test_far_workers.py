@@ -16,10 +16,12 @@ from golden_flows.journal import Journal
 from golden_flows.ledger import Ledger, read_ledger
 from golden_flows.lending import Lender
 from golden_flows.model.cloud import Pair
+from golden_flows.model.plan import Plan
 from golden_flows.model.stage import Stage
 from golden_flows.session import RunContext, Session
 from golden_flows.workspace import Workspace
-from interop_tests.far_workers import FarWorker, far_hosts, joined, receive, told_to
+from interop_tests.far_workers import FarWorker, far_hosts, gateways, joined, receive, told_to
+from interop_tests.run import WORKER_KEY, InteropRun
 
 PAIR = Pair("a", "b")
 
@@ -32,6 +34,20 @@ def test_workers_are_counted_by_the_machine_they_are_asked_for_on() -> None:
     asked = config("2*ssh=one//python=/opt/p", "ssh=one//python=/opt/q", "ssh=two", "3*popen", "popen//python=python3")
     assert far_hosts(asked) == {"one": 3, "two": 1}
     assert far_hosts(config("2*popen", dist="no")) == {}
+    assert sum(times for times, _ in gateways(asked)) == 8, "each takes memory"
+
+
+def test_what_opens_the_lending_desk_of_this_machine_goes_to_no_other(tmp_path: Path) -> None:
+    plan = Plan((PAIR,), ("EX-1",), "2026.11")
+    context = RunContext("run-1", tmp_path, tmp_path, plan, lending_ticket="secret")
+    run = SimpleNamespace(_run=SimpleNamespace(context=context, told={}), _hosts={"one": 1})
+    run._config = SimpleNamespace(getoption=lambda name: False)
+    tickets = []
+    for spec in ("popen", "ssh=one"):
+        node = SimpleNamespace(gateway=SimpleNamespace(spec=execnet.XSpec(spec)), workerinput={})
+        InteropRun.pytest_configure_node(cast(InteropRun, run), node)
+        tickets.append(RunContext.loads(node.workerinput[WORKER_KEY]).lending_ticket)
+    assert tickets == ["secret", ""]
 
 
 def test_gateways_without_distribution_are_refused() -> None:
