@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import host
-from golden_flows.guideline import load_guideline
+from golden_flows.journal import read_events
 from selftests.flows.interop import InteropResult, run_interop
 from selftests.proof.flows import Flow
 from selftests.proof.record import Record, claims_of, record_of
@@ -99,7 +99,7 @@ def is_run_of(flow: Flow, record: Record) -> bool:
 def taken(folder: Path, flows: Sequence[Flow]) -> tuple[Flow, Record] | None:
     """The record of a run that somebody made otherwise, with pytest or by hand; None: the table makes no such run.
 
-    ``folder``: of its reports. Raises ``OSError``, ``ValueError``, ``KeyError`` for what is no run's results.
+    ``folder``: of the run. Raises ``OSError``, ``ValueError``, ``KeyError``, ``InteropError`` for what is none.
     """
     document = json.loads((folder / "results.json").read_text("utf-8"))
     if len(document["cells"]) != 1 or document["ended_at"] is None or document.get("waivers"):
@@ -108,10 +108,12 @@ def taken(folder: Path, flows: Sequence[Flow]) -> tuple[Flow, Record] | None:
     faults, variants = (
         {one.replace(": ", ":", 1) for one in cell.get(key, ())} for key in ("active_faults", "active_variants")
     )
-    optional = {one.option for one in load_guideline().requirements if one.option and one.id in document["plan"]}
+    argv = next(event["argv"] for event in read_events(folder / "journal.jsonl") if event["event"] == "run_started")
+    asked = {word for word in argv[1:] if not word.startswith(("--src=", "--dst="))}
     for flow in flows:
-        told = {one.spec for one in flow.faults}, set(flow.variants), {one.partition("=")[0] for one in flow.options}
-        if (cell["src"], cell["dst"], faults, variants, optional) == (flow.src, flow.dst, *told):
+        options = {*flow.options, *([f"--image={flow.image}"] if flow.image else [])}
+        told = {one.spec for one in flow.faults}, set(flow.variants), options
+        if (cell["src"], cell["dst"], faults, variants, asked) == (flow.src, flow.dst, *told):
             began, ended = (datetime.fromisoformat(document[key]) for key in ("started_at", "ended_at"))
             seconds = (ended - began).total_seconds()
             return flow, record_of(flow, folder, document, commit=NOT_RECORDED, seconds=seconds)

@@ -186,12 +186,18 @@ def test_what_was_run_can_be_judged_by_the_table_as_it_is_now(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("failed", "waivers", "taken"),
-    [({"N2-1", "N2-5"}, [], True), ({"N2-5"}, [], False), ({"N2-1", "N2-5"}, [{"id": "W-1"}], False)],
-    ids=["as claimed", "not so", "with a waiver"],
+    ("failed", "waivers", "options", "taken"),
+    [
+        ({"N2-1", "N2-5"}, [], [], True),
+        ({"N2-5"}, [], [], False),
+        ({"N2-1", "N2-5"}, [{"id": "W-1"}], [], False),
+        ({"N2-1", "N2-5"}, [], ["--image=another"], False),
+        ({"N2-1", "N2-5"}, [], ["--return-trip"], False),
+    ],
+    ids=["as claimed", "not so", "with a waiver", "another image", "another flow"],
 )
 def test_a_run_made_otherwise_is_taken_for_the_one_of_the_table_if_it_shows_what_is_claimed(
-    failed: set[str], waivers: list[dict[str, str]], taken: bool, tmp_path: Path
+    failed: set[str], waivers: list[dict[str, str]], options: list[str], taken: bool, tmp_path: Path
 ) -> None:
     flow = next(one for one in FLOWS if one.id == "public-lite:nd_empty")
     outcomes = {**dict.fromkeys(flow.blocked, "blocked"), **dict.fromkeys(failed, "fail"), "EX-1": "pass"}
@@ -202,7 +208,6 @@ def test_a_run_made_otherwise_is_taken_for_the_one_of_the_table_if_it_shows_what
         "ended_at": "2026-11-28T16:01:30+00:00",
         "suite_version": "0.1.0",
         "host": {},
-        "plan": ["EX-1"],
         "exit_code": 1,
         "waivers": waivers,
         "cells": [
@@ -215,6 +220,8 @@ def test_a_run_made_otherwise_is_taken_for_the_one_of_the_table_if_it_shows_what
         ],
     }
     (tmp_path / "results.json").write_text(json.dumps(document), "utf-8")
+    argv = ["golden-flows", f"--src={flow.src}", f"--dst={flow.dst}", *options]
+    (tmp_path / "journal.jsonl").write_text(json.dumps({"event": "run_started", "argv": argv}) + "\n", "utf-8")
     done = CliRunner().invoke(main, ["take", str(tmp_path), "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     kept = list((tmp_path / "out" / "records").glob("*.json"))
