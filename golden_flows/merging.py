@@ -135,6 +135,7 @@ def _require_one_run(parts: Sequence[_Part]) -> None:
             ("plan", "checks"),
             ("suite_version", "version of the suite"),
             ("suite_sha256", "sources of the suite"),
+            ("kill_matrix", "kill matrix"),
         ):
             if part.started.get(key) != first.started.get(key):
                 raise UsageError(

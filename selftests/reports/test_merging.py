@@ -153,6 +153,10 @@ def _changed_suite(tmp_path: Path) -> None:
     _rewrite(part(tmp_path, "other", ("vlan", "public")).path, suite_sha256="cd" * 32)
 
 
+def _otherwise_proved(tmp_path: Path) -> None:
+    _rewrite(part(tmp_path, "other", ("vlan", "public")).path, kill_matrix={"sha256": "cd" * 32})
+
+
 def _other_shards(tmp_path: Path) -> None:
     part(tmp_path, "other", ("vlan", "public"), shard="1/2", whole=[["vlan", "public"], ["a", "b"]])
 
@@ -192,6 +196,7 @@ def _rewrite(path: Path, **fields: Any) -> None:
         (_other_image, "--image=app and no options"),
         (_other_suite, "not the same version of the suite"),
         (_changed_suite, "not the same sources of the suite"),
+        (_otherwise_proved, "not the same kill matrix"),
         (_other_shards, "shards of different plans"),
         (_other_cloud, "public was not the same cloud in run-1 and in other: active_faults"),
         (_other_image_in_its_profile, "public was not the same cloud in run-1 and in other: image"),
