@@ -372,7 +372,6 @@ SEEN: Mapping[str, Facts] = {
     "import_hang": _probed(bent({NO_IMAGE: {"image_status": "importing", "failed_in": ""}})),
     "drop_task_msg": _probed(bent({NO_IMAGE: {"task_message": ""}})),
     "strict_mbr": _probed(bent({"unusual-mbr-hybrid": {**REFUSED, "task_message": "Image is not acceptable"}})),
-    "mbr_checked": _probed(bent({"unusual-mbr-hybrid": {**REFUSED, "task_message": "GPT MBR has no partitions"}})),
     "inspector": _probed(bent({"hostile-qcow2-as-raw": {"image_status": "active"}})),
     "ssrf_guard": _probed(bent({"web-loopback": {"was_read": True, "import_status": 202, "message": ""}})),
     "vhd_probe": _probed(bent({FIXED_VHD: {**REFUSED, "task_message": "Image content is raw"}})),
@@ -494,6 +493,7 @@ SEEN: Mapping[str, Facts] = {
 BENIGN: Mapping[str, Facts] = {
     "export_tgz": with_shim(),
     "vd_down": with_vendor_parts({"static": 1, "inventory": 0}),
+    "mbr_checked": _probed(bent({"unusual-mbr-hybrid": {**REFUSED, "task_message": "GPT MBR has no partitions"}})),
 }
 """What benign variants do to the facts, where that is anything."""
 

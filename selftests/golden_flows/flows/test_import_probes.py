@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,8 +31,10 @@ def caught_by(*faults: str) -> set[str]:
     return {one.id for one in load_guideline().requirements if set(faults) & set(one.faults)} & set(CHECKS)
 
 
-def look(drive: Drive, scratch: Path, name: str, *faults: str, owned: bool = True) -> ImportProbes:
-    driven = drive(name, *faults)
+def look(
+    drive: Drive, scratch: Path, name: str, *faults: str, variants: Sequence[str] = (), owned: bool = True
+) -> ImportProbes:
+    driven = drive(name, *faults, variants=variants)
     before = driven.cloud.inventory()
     seen = import_probes.look(driven.cloud, scratch, Deadline.after(60), owned=owned)
     assert driven.cloud.inventory() == before
@@ -66,7 +68,7 @@ def test_faults_are_caught_by_their_checks_and_no_other(drive: Drive, tmp_path: 
 
 
 def test_a_refusal_that_names_the_mbr_is_no_defect(drive: Drive, tmp_path: Path) -> None:
-    seen = look(drive, tmp_path, "public-lite", "mbr_checked")
+    seen = look(drive, tmp_path, "public-lite", variants=["mbr_checked"])
     assert {one.image_status for one in seen.of(UNUSUAL_MBR)} == {"queued"}
     assert judged(seen) == dict.fromkeys(CHECKS, ())
 
