@@ -60,8 +60,6 @@ def the_file_system_can_be_mounted(facts: Facts) -> Said:
     disk = given(facts.exported_disk)
     if disk.error:
         return NotObserved(f"the exported disk could not be read: {shorten(disk.error, 200)}")
-    if disk.passed_by:
-        return NotApplicable(f"the exported disk was not read: {disk.passed_by}")
     if not disk.file_systems:
         return NotApplicable(f"no ext2, ext3 or ext4 begins with one of the disk's {disk.partitions} partitions")
     asked = (given(facts.export).started_from or {}).get("os_require_quiesce", "") if facts.export else ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from golden_flows.clouds import images
 from golden_flows.clouds.digests import Digests
 from golden_flows.clouds.parts import PROBE_START, Parts, Stopped
+from golden_flows.clouds.passing import Window
 from golden_flows.clouds.records import Download, ImageRef, Progress
 from golden_flows.clouds.session import ApiSession
 from golden_flows.model.transfer import CUT_AT, RangeProbe, Resume
@@ -48,7 +49,7 @@ def download(
     probed = parts.probe()
     if road.is_cut:
         parts.cut_at(_cut_at(image, parts))
-    compare = _Window(PROBE_START, len(probed[1]) if probed else 0)
+    compare = Window(PROBE_START, len(probed[1]) if probed else 0)
     error = ""
     with Digests((*road.hashes, image.os_hash_algo or "")) as digests:
         try:
@@ -99,23 +100,12 @@ def settled(tries: Sequence[Download]) -> Download:
     return replace(last, resume=resume, wire_bytes=sum(one.wire_bytes for one in tries))
 
 
-class _Window:
-    """Keeps what passes of a few bytes of the image, to compare the probe with."""
-
-    def __init__(self, start: int, length: int) -> None:
-        self._start, self._length, self._seen = start, length, bytearray()
-
-    def __call__(self, chunk: bytes, at: int) -> None:
-        first, end = self._start + len(self._seen), self._start + self._length
-        if len(self._seen) < self._length and at <= first < at + len(chunk):
-            self._seen += chunk[first - at : end - at]
-
-    def is_equal(self, content: bytes) -> bool | None:
-        return bytes(self._seen) == content if content and len(self._seen) == len(content) else None
+def _judged(probed: tuple[RangeProbe, bytes] | None, compare: Window) -> RangeProbe | None:
+    return replace(probed[0], is_right=_is_equal(compare.content, probed[1])) if probed else None
 
 
-def _judged(probed: tuple[RangeProbe, bytes] | None, compare: _Window) -> RangeProbe | None:
-    return replace(probed[0], is_right=compare.is_equal(probed[1])) if probed else None
+def _is_equal(seen: bytes, content: bytes) -> bool | None:
+    return seen == content if content and len(seen) == len(content) else None
 
 
 def _cut_at(image: ImageRef, parts: Parts) -> int | None:

@@ -17,9 +17,10 @@ from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.download import Road, settled, worth_another_try
 from golden_flows.clouds.parts import PART_BYTES
 from golden_flows.clouds.records import Download, ImageRef, Progress
-from golden_flows.clouds.sparse import DataCounter, data_map
+from golden_flows.clouds.sparse import data_map
 from golden_flows.clouds.upload import Stream, Upload
 from golden_flows.errors import InteropError, RecordError
+from golden_flows.model.file_system import ExportedDisk
 from golden_flows.model.image_facts import ExportFacts, ImportFacts
 from golden_flows.model.transfer import TransferFacts
 from golden_flows.waiting import Deadline
@@ -101,6 +102,7 @@ class Moved:
 
     export: ExportFacts
     transfer: TransferFacts
+    disk: ExportedDisk
     imported: ImportFacts | None
     """None where there was ``trouble``."""
     trouble: InteropError | None = None
@@ -154,11 +156,9 @@ def move(
             raise
         except InteropError as error:
             trouble = error
-        tries, data = body.finish()
+        tries, passed = body.finish()
     if not tries:  # the destination did not even take the image's name: what the source gives is of interest still
-        counter = DataCounter()
-        tries = [source.export_image(image_id, counter, deadline=deadline, road=road)]
-        data = counter.counted
+        tries = [source.export_image(image_id, passed, deadline=deadline, road=road)]
     got = settled(tries)
     got = replace(got, wire_bytes=got.wire_bytes + stream.lost_bytes)
     seconds, peak = time.monotonic() - began_s, memory.peak_bytes()
@@ -166,7 +166,7 @@ def move(
         moved_bytes=body.sent_bytes,
         received_wire_bytes=got.wire_bytes,
         sent_wire_bytes=body.wire_bytes,
-        data=data,
+        data=passed.data.counted,
         seconds=seconds,
         chunk_bytes=PART_BYTES,
         workers=road.parts_at_once,
@@ -174,7 +174,7 @@ def move(
         rss_before_bytes=before,
         rss_peak_bytes=peak,
     )
-    return Moved(_export_facts(got), transfer, imported, trouble)
+    return Moved(_export_facts(got), transfer, passed.disk.look(), imported, trouble)
 
 
 def _export_facts(got: Download) -> ExportFacts:

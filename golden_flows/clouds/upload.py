@@ -17,10 +17,10 @@ from typing import Protocol
 
 from golden_flows.clouds.digests import CHUNK_BYTES, Digests
 from golden_flows.clouds.download import Road, worth_another_try
+from golden_flows.clouds.passing import PassingDisk
 from golden_flows.clouds.records import Download, Progress
 from golden_flows.clouds.sparse import DataCounter
 from golden_flows.errors import InteropError, WaitTimeout
-from golden_flows.model.transfer import DataMap
 from golden_flows.waiting import Deadline
 
 QUEUED_CHUNKS = 4
@@ -96,6 +96,17 @@ Read = Callable[[Road, Callable[[bytes], None]], Download]
 """Reads an image into a sink, by this road."""
 
 
+class Passed:
+    """A sink: what is to be known of an image of which nothing is kept."""
+
+    def __init__(self) -> None:
+        self.data, self.disk = DataCounter(), PassingDisk()
+
+    def __call__(self, chunk: bytes) -> None:
+        self.data(chunk)
+        self.disk(chunk)
+
+
 class _Abandoned(Exception):
     """Nobody takes the bytes any more."""
 
@@ -156,18 +167,18 @@ class Stream:
         if self._run is not None:
             self._run.abandon()
 
-    def finish(self) -> tuple[list[Download], DataMap]:
+    def finish(self) -> tuple[list[Download], Passed]:
         """Every whole reading of the source; the last one comes to its end though nobody takes its bytes any more.
 
-        None where nothing was ever asked for. Raises what the download raised.
+        None where nothing was ever asked for. And what passed in the last one. Raises what the download raised.
         """
         if self._run is None:
-            return [], DataMap(0, 0)
+            return [], Passed()
         self._run.drain()
         got = self._run.result()
         if not self._is_told(self._run):
             self._tries.append(got)
-        return self._tries, self._run.counter.counted
+        return self._tries, self._run.passed
 
     def _is_told(self, run: _Run) -> bool:
         return bool(self._tries) and self._tries[-1] is run.got
@@ -181,7 +192,7 @@ class _Run:
         self.got: Download | None = None
         self._error: BaseException | None = None
         self._is_abandoned = self._is_drained = False
-        self.counter = DataCounter()
+        self.passed = Passed()
         self.came_bytes = 0
         self._read, self._road = read, road
         self._thread = threading.Thread(target=self._work, name="download", daemon=True)
@@ -218,7 +229,7 @@ class _Run:
             self._put(None)
 
     def _sink(self, chunk: bytes) -> None:
-        self.counter(chunk)
+        self.passed(chunk)
         self.came_bytes += len(chunk)
         self._put(chunk)
 

@@ -95,7 +95,7 @@ def bring_out(at: Setting, record: Record, key: KeyPair, spool: Path, shim: Meta
         )
         source.moved = moved
         source.spooled = _told_of(source, mover.never_spooled(moved, spool))
-        source.disk = ExportedDisk(passed_by="it went straight from cloud to cloud, and none of it was kept here")
+        source.disk = moved.disk
         return source
     source.spooled = _told_of(source, export_raw(home, image_id, spool, deadline, record, shims_may=at.shims))
     source.disk = _look_at(source.spooled.path)

@@ -46,8 +46,6 @@ class ExportedDisk:
     partitions: int = 0
     error: str = ""
     """Why it could not be read."""
-    passed_by: str = ""
-    """Why nobody was to read it."""
 
 
 def look(read: Read) -> ExportedDisk:
@@ -55,6 +53,11 @@ def look(read: Read) -> ExportedDisk:
     starts = _partitions(read)
     seen = (_superblock(read, start) for start in starts or [0])
     return ExportedDisk(file_systems=tuple(one for one in seen if one is not None), partitions=len(starts))
+
+
+def superblocks(read: Read) -> list[int]:
+    """Where ``look`` reads one, in bytes."""
+    return [start + SUPERBLOCK_AT for start in _partitions(read) or [0]]
 
 
 def _partitions(read: Read) -> list[int]:

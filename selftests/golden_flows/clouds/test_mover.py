@@ -17,8 +17,10 @@ from golden_flows.clouds.download import Road, settled
 from golden_flows.clouds.images import MOVING
 from golden_flows.clouds.mover import Moved
 from golden_flows.clouds.records import Download
+from golden_flows.clouds.sample_images import gpt_disk
 from golden_flows.clouds.upload import Damaged, Stream
 from golden_flows.errors import CloudError, Unreachable
+from golden_flows.model.file_system import ExportedDisk
 from golden_flows.waiting import wait_for
 from selftests.golden_flows.clouds.conftest import Drive, Driven
 from selftests.golden_flows.clouds.test_download import CONTENT, plant, soon
@@ -55,6 +57,16 @@ def test_an_image_goes_straight_on_and_is_hashed_on_its_way(drive: Drive, tmp_pa
     assert 7 << 20 <= transfer.data.data_bytes < 8 << 20, "4 MiB of it are zero"
     assert transfer.received_wire_bytes
     assert list(tmp_path.rglob("*.raw")) == [tmp_path / "planted.raw", *tmp_path.glob("*/golden.raw")]
+
+
+def test_what_is_on_the_disk_is_seen_as_it_passes(drive: Drive, tmp_path: Path) -> None:
+    source, destination = drive("rawstore"), drive("rawstore", "put_forbidden", "import_closed")
+    for image_id, to in (
+        (plant(source, tmp_path, gpt_disk()), source),
+        (plant(source, tmp_path, gpt_disk()), destination),
+    ):
+        moved = mover.move(source.cloud, image_id, to.cloud, name="anne", deadline=soon())
+        assert moved.disk == ExportedDisk(partitions=1), "wherever it goes, and where nobody takes it"
 
 
 def test_one_image_is_made_though_its_parts_had_to_be_sent_twice(drive: Drive, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from golden_flows.flows.golden_flow import GoldenFlow
 from golden_flows.flows.home import SourceImage
 from golden_flows.flows.setting import Setting
 from golden_flows.flows.shared_source import SourceShelf
+from golden_flows.model.file_system import ExportedDisk
 from golden_flows.model.outcome import Outcome
 from golden_flows.model.stage import Stage
 from selftests.golden_flows.checks.facts_builder import healthy_facts
@@ -40,7 +41,7 @@ def test_the_destinations_trouble_with_what_goes_straight_on_breaks_the_transfer
     assert healthy.transfer
     driven.cloud.profile = replace(driven.cloud.profile, image="golden-pocket")
     trouble = CloudError("the destination lost our upload", "look at its log")
-    moved = Moved(healthy.export, healthy.transfer, None, trouble)
+    moved = Moved(healthy.export, healthy.transfer, ExportedDisk(), None, trouble)
     source = SourceImage(spooled=mover.never_spooled(moved, tmp_path / "nowhere"), moved=moved)
     setting = Setting(driven.cloud, driven.cloud, driven.journal, tmp_path, "t1")
     flow = GoldenFlow(Anne(setting, cast(SourceShelf, Shelf(source))), driven.journal)

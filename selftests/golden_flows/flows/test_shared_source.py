@@ -14,6 +14,7 @@ from golden_flows.errors import CloudError
 from golden_flows.flows.account import AtHome
 from golden_flows.flows.home import SourceImage
 from golden_flows.flows.shared_source import SourceShelf, dumps, loads
+from golden_flows.model.file_system import ExportedDisk
 from golden_flows.waiting import Deadline
 from selftests.golden_flows.checks.facts_builder import healthy_facts
 
@@ -31,7 +32,7 @@ def went_straight_on(folder: Path) -> SourceImage:
     source, transfer = what_came_out(folder), healthy_facts().transfer
     assert source.spooled
     assert transfer
-    return replace(source, moved=Moved(source.spooled.facts, transfer, healthy_facts().imported))
+    return replace(source, moved=Moved(source.spooled.facts, transfer, ExportedDisk(), healthy_facts().imported))
 
 
 def nobody_waits() -> None:
