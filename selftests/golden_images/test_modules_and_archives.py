@@ -79,7 +79,7 @@ def test_the_digest_of_packages_ignores_their_order_but_not_their_hash() -> None
 
 
 def test_every_required_program_names_its_debian_package() -> None:
-    assert set(REQUIRED.values()) == {"apt", "dpkg", "e2fsprogs", "grub-common", "grub-pc-bin"}
+    assert set(REQUIRED.values()) == {"apt", "dpkg", "e2fsprogs", "grub-common", "grub-pc-bin", "util-linux"}
 
 
 def test_guest_scripts_travel_with_the_package() -> None:
