@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import big_image, flow, host, mover, summary, unavoidable
+from benchmarks import big_image, flow, host, matrix_page, mover, summary, unavoidable
 from benchmarks.summary import Measurement
 
 RESULTS = Path(__file__).parent / "results"
@@ -24,6 +24,8 @@ def main() -> int:
     """Exit codes: 0 measured, 3 something that was to be measured failed."""
     if sys.argv[1:2] == ["mover"]:
         return mover.main(sys.argv[2:])
+    if sys.argv[1:2] == ["page"]:
+        return matrix_page.main(sys.argv[2:])
     asked = _arguments()
     began_s = time.monotonic()
 

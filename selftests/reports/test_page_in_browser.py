@@ -1,0 +1,142 @@
+"""The matrix page where it is read: in a browser, by everybody, from disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from benchmarks.matrix_page import ten_by_ten
+from golden_flows.model.guideline import Guideline
+from reports.formats import matrix_html
+from reports.read import read_run
+from selftests.browser import SCHEMES, Scheme, launched, violations
+
+Load = Callable[[str], Guideline]
+RUNS = ("failing", "killed", "hostile", "crowd", "bursting")
+NARROW, WIDE = 390, 1280
+OPEN_ALL = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture
+def opened(browser: Browser, load: Load, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
+    """Opens the page of a run (a fixture's name), where nothing but the disk can be reached."""
+    contexts = []
+
+    def open_page(run: str, place: str = "", scheme: Scheme = "light", width: int = WIDE) -> Page:
+        folder: Path = request.getfixturevalue(run)
+        path = matrix_html.write(read_run(folder, load=load), folder)
+        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}, offline=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: pytest.fail(f"the page's script: {error}"))
+        page.goto(path.as_uri() + place)
+        return page
+
+    yield open_page
+    for one in contexts:
+        one.close()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("run", RUNS)
+def test_axe_finds_nothing_serious(run: str, scheme: Scheme, opened: Callable[..., Page]) -> None:
+    page = opened(run, scheme=scheme)
+    page.evaluate(OPEN_ALL)
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("run", ["failing", "crowd"])
+def test_axe_finds_nothing_serious_on_a_narrow_screen(run: str, opened: Callable[..., Page]) -> None:
+    page = opened(run, width=NARROW)
+    page.evaluate(OPEN_ALL)
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing_serious_in_a_pair_of_many(scheme: Scheme, opened: Callable[..., Page]) -> None:
+    page = opened("crowd", "#a/c", scheme=scheme)
+    page.evaluate(OPEN_ALL)
+    assert page.locator("section.pair").is_visible()
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_would_see_what_is_hard_to_read(scheme: Scheme, opened: Callable[..., Page]) -> None:
+    page = opened("failing", scheme=scheme)
+    page.evaluate("document.documentElement.style.setProperty('--soft', '#808080')")
+    assert any(one.startswith("color-contrast") for one in violations(page))
+
+
+def test_a_pair_of_many_opens_from_the_keyboard_and_from_its_link(opened: Callable[..., Page]) -> None:
+    page = opened("crowd")
+    assert not page.locator("section.pair").count()
+    page.locator("a.square").nth(2).focus()
+    page.keyboard.press("Enter")
+    assert page.locator("section.pair:visible h2").inner_text().split() == ["a", "→", "to", "c"]
+    assert page.url.endswith("#a/c")
+    assert opened("crowd", "#a/c").locator("section.pair:visible").count() == 1
+
+
+def test_only_one_pair_of_many_is_open_at_a_time(opened: Callable[..., Page]) -> None:
+    page = opened("crowd", "#a/c")
+    page.goto(page.url.replace("#a/c", "#b/a"))
+    assert page.locator("section.pair:visible").get_attribute("id") == "b/a"
+    page.go_back()
+    assert page.locator("section.pair:visible").get_attribute("id") == "a/c"
+
+
+@pytest.mark.parametrize(("run", "place"), [("failing", "#N2-1"), ("crowd", "#a/c/N2-1")])
+def test_a_check_has_a_link_of_its_own(run: str, place: str, opened: Callable[..., Page]) -> None:
+    page = opened(run, place)
+    row = page.locator("tr:target")
+    assert row.is_visible()
+    assert row.locator("a.id").get_attribute("href") == place
+    assert "the second NIC" in row.inner_text()
+
+
+def test_a_reader_without_scripts_gets_every_pair(browser: Browser, crowd: Path, load: Load) -> None:
+    path = matrix_html.write(read_run(crowd, load=load), crowd)
+    context = browser.new_context(java_script_enabled=False, offline=True)
+    page = context.new_page()
+    page.goto(path.as_uri() + "#a/c")
+    assert page.locator("section.pair").count() == 5
+    assert page.locator("section.pair:visible").get_attribute("id") == "a/c"
+    context.close()
+
+
+def test_what_is_not_a_pass_can_be_read_alone(opened: Callable[..., Page]) -> None:
+    page = opened("failing")
+    page.get_by_role("button", name="Only what is not a pass").press("Space")
+    shown = {one.inner_text() for one in page.locator("tr.check:visible a.id").all()}
+    assert shown == {"N2-1", "AP-1", "PV-1", "AU-1"}
+
+
+def test_nothing_that_a_guest_says_runs_in_a_pair_that_is_opened(opened: Callable[..., Page]) -> None:
+    page = opened("crowd", "#a/c")
+    page.on("dialog", lambda dialog: pytest.fail(f"a script of a guest ran: {dialog.message}"))
+    page.evaluate(OPEN_ALL)
+    assert page.locator("section.pair").get_by_text("<script>alert(1)</script>").first.is_visible()
+    assert page.locator("img").count() == 0
+    assert page.locator("script").count() == 1
+
+
+def test_the_pairs_of_ten_clouds_wait_until_they_are_asked_for(browser: Browser, tmp_path: Path) -> None:
+    """What the browser need not build does not keep a reader waiting; seconds are for ``benchmarks page`` to tell."""
+    run = ten_by_ten(tmp_path)
+    page = browser.new_page()
+    page.goto(matrix_html.write(run, tmp_path).as_uri())
+    overview = page.locator("*").count()
+    page.locator("a.square").first.click()
+    one_pair = page.locator("*").count() - overview
+    page.close()
+    assert one_pair > 5 * len(run.plan), "every check of the pair is there"
+    assert overview < 10 * one_pair < len(run.cells) * one_pair
