@@ -27,7 +27,7 @@ from golden_flows.planning.text import render
 from golden_flows.preparation import Asked, split_names
 from golden_flows.printable import printable
 from golden_flows.progress import plain_console
-from interop_tests import certificates
+from interop_tests import certificates, comparing
 from interop_tests.run import one_message
 from reports.formats import terminal
 from reports.read import read_run
@@ -212,7 +212,7 @@ def variants() -> None:
     subprocess.run(reference_clouds.program("variants"), check=False)
 
 
-for _command in (certificates.certify, certificates.verify, certificates.bundle):
+for _command in (certificates.certify, certificates.verify, certificates.bundle, comparing.compare):
     cli.add_command(_command)
 
 

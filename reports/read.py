@@ -125,7 +125,10 @@ class _Reading:
 
     def run_started(self, event: Event) -> None:
         if int(event.get("schema", 1)) > SCHEMA:
-            raise ValueError(f"schema {event['schema']} is newer than {SCHEMA}, the newest this suite reads")
+            raise InteropError(
+                f"run {event['run']}: schema {event['schema']} is newer than {SCHEMA}, the newest this suite reads",
+                "read it with the suite that wrote it",
+            )
         if self.started is None:
             self.started = event
             for src, dst in event["cells"]:

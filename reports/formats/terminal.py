@@ -9,16 +9,15 @@ from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from golden_flows.model.guideline import Level
 from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import ExitCode, Outcome
-from golden_flows.printable import printable
 from reports.atomic import put_text
 from reports.grid import Grid, Square, Trouble, grid, is_grid, places, troubles
+from reports.lines import JUDGED, STYLES, Lines
 from reports.ramp import words
 from reports.rows import (
     SYMBOLS,
@@ -53,19 +52,6 @@ _NARROWEST = 24
 _MANY = 6
 """So many checks that share an explanation are named by id only."""
 
-_STYLES = {
-    Outcome.PASS: "green",
-    Outcome.FAIL: "bold red",
-    Outcome.BROKEN: "bold yellow",
-    Outcome.BLOCKED: "magenta",
-    Outcome.NOT_APPLICABLE: "dim",
-    Outcome.NOT_RUN: "bold yellow",
-}
-_JUDGED = {Judgement.COMPATIBLE: "bold green", Judgement.NOT_COMPATIBLE: "bold red", Judgement.UNJUDGED: "bold yellow"}
-
-_ASCII = str.maketrans({"✓": "+", "✗": "x", "⊘": "#", "–": "-", "→": "->", "·": "|", "…": "...", "—": "-"})
-"""For terminals that are not UTF-8; the words beside the symbols say the rest."""
-
 
 def write(run: Run, folder: Path) -> Path:
     page = io.StringIO()
@@ -89,28 +75,7 @@ def render(run: Run, console: Console, reports: Mapping[str, Path] | None = None
         page.line(("  ", ""), (str(path), "cyan"))
 
 
-class _Page:
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.unicode = console.encoding.lower().replace("-", "").startswith("utf")
-
-    def text(self, *parts: tuple[str, str]) -> Text:
-        """Styled text that this console can show; never markup, never control characters."""
-        whole = Text()
-        for content, style in parts:
-            content = printable(content)
-            if not self.unicode:
-                content = content.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
-            whole.append(content, style)
-        return whole
-
-    def line(self, *parts: tuple[str, str], indent: int = 0) -> None:
-        text = self.text(*parts)
-        if indent:
-            self.console.print(Padding(text, (0, 0, 0, indent), expand=False), highlight=False)
-        else:  # paths are not broken into pieces, so that they can be copied
-            self.console.print(text, highlight=False, soft_wrap=True)
-
+class _Page(Lines):
     def matrix(self, run: Run, cell: Cell) -> None:
         self.line()
         self.line((str(cell.pair), "bold"), (f"  {evidence_words(cell)}", "dim"))
@@ -132,7 +97,7 @@ class _Page:
             self.line((f"burst: {words(cell.burst)}", ""), indent=2)
 
     def _point(self, table: Table, point: PointRows) -> None:
-        style = _STYLES[point.outcome]
+        style = STYLES[point.outcome]
         passed = sum(one.result.outcome is Outcome.PASS for one in point.checks)
         title = self.text((point.point.value, "bold"))
         words = self.text((f"{SYMBOLS[point.outcome]} {point.words}", style))
@@ -166,7 +131,7 @@ class _Page:
         outcome = row.result.outcome
         word = "" if outcome is Outcome.PASS else f" {WORDS[outcome]}"
         flags = f" ({', '.join(row.result.flags)})" if row.result.flags else ""
-        text = self.text((f"{SYMBOLS[outcome]} {row.requirement.id}{word}{flags}", _STYLES[outcome]))
+        text = self.text((f"{SYMBOLS[outcome]} {row.requirement.id}{word}{flags}", STYLES[outcome]))
         # a check and its word stay on one line
         return (
             Text(text.plain.replace(" ", "\N{NO-BREAK SPACE}"), text.style, spans=text.spans) if self.unicode else text
@@ -198,10 +163,10 @@ class _Page:
     def _square(self, square: Square | None) -> Text:
         if square is None:
             return Text("")
-        return self.text((f"{square.judgement.symbol}{square.marks}", _JUDGED[square.judgement]))
+        return self.text((f"{square.judgement.symbol}{square.marks}", JUDGED[square.judgement]))
 
     def _trouble_of_many(self, trouble: Trouble, overview: Grid) -> None:
-        style = _STYLES[trouble.outcome]
+        style = STYLES[trouble.outcome]
         self.line()
         head = f"{SYMBOLS[trouble.outcome]} {trouble.name} {WORDS[trouble.outcome]}"
         self.line((head, style), (f"  {trouble.title}", ""))
@@ -216,7 +181,7 @@ class _Page:
             self.line((f"{cell.pair}: what is not a pass", "bold"))
         for one in wrong:
             words = f"{SYMBOLS[one.outcome]} stage {one.stage.title} {WORDS[one.outcome]}"
-            self.line((words, _STYLES[one.outcome]), (f"  {one.detail}", ""), indent=2)
+            self.line((words, STYLES[one.outcome]), (f"  {one.detail}", ""), indent=2)
         # Checks that share outcome and reason (all that one stage blocked) are said once.
         for _, group in groupby(rows, key=_sameness):
             together = list(group)
@@ -233,7 +198,7 @@ class _Page:
         weight = "" if asked.level is Level.REQUIRED else f" ({asked.level.value})"
         by = f" by stage {row.result.blocked_by.title}" if row.result.blocked_by else ""
         self.line(
-            (f"{SYMBOLS[outcome]} {asked.id} {WORDS[outcome]}{by}", _STYLES[outcome]),
+            (f"{SYMBOLS[outcome]} {asked.id} {WORDS[outcome]}{by}", STYLES[outcome]),
             (f"  {asked.title}{weight}", ""),
             indent=2,
         )
@@ -241,7 +206,7 @@ class _Page:
     def _heads(self, rows: list[CheckRow]) -> None:
         by, outcome = rows[0].result.blocked_by, rows[0].result.outcome
         words = f"{SYMBOLS[outcome]} {len(rows)} checks {WORDS[outcome]}{f' by stage {by.title}' if by else ''}"
-        self.line((words, _STYLES[outcome]), (f"  {' '.join(row.requirement.id for row in rows)}", ""), indent=2)
+        self.line((words, STYLES[outcome]), (f"  {' '.join(row.requirement.id for row in rows)}", ""), indent=2)
 
     def verdicts(self, run: Run) -> None:
         self.line()
@@ -250,12 +215,12 @@ class _Page:
         for cell in () if is_grid(run) else run.cells:
             judged = judge(run, cell)
             self.line(
-                (f"{judged.symbol} {cell.pair}: {judged.value}", _JUDGED[judged]),
+                (f"{judged.symbol} {cell.pair}: {judged.value}", JUDGED[judged]),
                 (f"  required: {summary(run.outcomes(cell))}", "dim"),
             )
         if is_grid(run):
             counted = Counter(judge(run, cell) for cell in run.cells)
-            parts = [(f"{one.symbol} {counted[one]} {one.value}  ", _JUDGED[one]) for one in Judgement if counted[one]]
+            parts = [(f"{one.symbol} {counted[one]} {one.value}  ", JUDGED[one]) for one in Judgement if counted[one]]
             self.line(*parts, ("the checks of each pair: matrix.html", "dim"))
         code = run.exit_code
         style = {ExitCode.CERTIFIED: "bold green", ExitCode.NONCONFORMANCE: "bold red"}.get(code, "bold yellow")
