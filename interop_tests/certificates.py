@@ -16,6 +16,7 @@ from reports.certificate import certify as certifying
 from reports.certificate.signing import SigningKey, load_public_keys, load_signing_key, needs_passphrase
 from reports.certificate.verification import Verification
 from reports.certificate.verification import verify as verify_one
+from reports.formats import matrix_html
 
 REFUSED = 4
 """Exit code of ``verify`` for a certificate that is not what it says."""
@@ -43,6 +44,8 @@ def certify(folder: Path, key: Path | None, valid_days: int) -> None:
     Exit 0 when every pair is certified; else 1 where a cloud is wrong, 3 where something could not be found out.
     """
     run, decisions = certifying.certify(folder.resolve(), _unlocked(key) if key else None, valid_days=valid_days)
+    if any(one.folder for one in decisions):
+        matrix_html.write(run, folder.resolve())  # it links to them
     for one in decisions:
         click.echo(f"{one.pair}: certified: {one.folder}" if one.folder else f"{one.pair}: refused:")
         for reason in one.reasons:

@@ -24,9 +24,11 @@ from golden_flows.errors import InteropError, UsageError
 from golden_flows.model.matrix import Run
 from reports.atomic import put_file
 from reports.certificate import certify, earning, manifest
+from reports.certificate.places import FOLDER
 from reports.certificate.signing import PublicKey
 from reports.certificate.verification import Flaw, Verification, Wrong, verify
 from reports.leaks import leak
+from reports.read import open_run
 from reports.write import formats
 
 MOST_FILES = 100_000
@@ -49,7 +51,7 @@ def pack(folder: Path, target: Path | None = None) -> Bundle:
     Raises ``UsageError`` where a file looks like it holds a secret, and for a folder without a run or with one at work;
     ``InteropError`` where evidence is gone or altered, or where the file cannot be written.
     """
-    run = certify.open_run(folder)
+    run = open_run(folder)
     name = re.sub(r"[^A-Za-z0-9._-]", "_", run.id).lstrip(".") or "run"
     content = _gathered(run, folder)
     for path, one in content.items():
@@ -87,7 +89,7 @@ def _gathered(run: Run, folder: Path) -> dict[str, bytes]:
         content[f"evidence/{sha256}"] = _read(path)
         if _sha256(content[f"evidence/{sha256}"]) != sha256:
             raise InteropError(f"evidence {one.name} ({sha256[:12]}…) was altered since the run", _AS_THE_RUN_LEFT_IT)
-    for top in (*formats(), certify.FOLDER):
+    for top in (*formats(), FOLDER):
         for path in _files(folder / top):
             content[path.relative_to(folder).as_posix()] = _read(path)
     return content
@@ -135,7 +137,7 @@ def verify_bundle(
         except (tarfile.TarError, OSError) as error:
             raise UsageError(f"cannot unpack {path}: {error}", "is it what `golden-flows bundle` wrote?") from error
         wrong = tuple(_listed(root))
-        attestations = sorted((root / certify.FOLDER).glob(f"*/{certify.ATTESTATION}"))
+        attestations = sorted((root / FOLDER).glob(f"*/{certify.ATTESTATION}"))
         doubts = () if attestations else ("there is no certificate in it",)
         whole = Verification(path, wrong=wrong, doubts=doubts)
         return (whole, *(verify(one, trusted, now=now) for one in attestations))

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from golden_flows.errors import InteropError
+from golden_flows.errors import InteropError, UsageError
 from golden_flows.guideline import load_guideline
-from golden_flows.journal import SCHEMA, read_events
+from golden_flows.journal import SCHEMA, is_held, read_events
 from golden_flows.model.burst import Ramp
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.evidence import Evidence, EvidenceLevel
@@ -57,6 +57,18 @@ def read_run(folder: Path, *, load: Callable[[str], Guideline] = load_guideline)
         raise InteropError(f"{path} holds no run: it has no run_started event", "is this the folder of a run?")
     guideline = load(str(reading.started["guideline"]))
     return reading.run(guideline.planned(reading.started.get("plan") or ()))
+
+
+def open_run(folder: Path, *, load: Callable[[str], Guideline] = load_guideline) -> Run:
+    """The run in this folder. Raises ``UsageError`` for no such folder or a run at work, and as ``read_run``."""
+    journal = folder / "journal.jsonl"
+    if not journal.is_file():
+        raise UsageError(
+            f"{folder} holds no journal.jsonl", "give the folder of a run, for example interop-results/latest"
+        )
+    if is_held(journal):
+        raise UsageError(f"the run in {folder} is still at work", "give the command again when it has ended")
+    return read_run(folder, load=load)
 
 
 @dataclass

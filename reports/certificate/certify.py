@@ -17,24 +17,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote
 
 from golden_flows import suite
 from golden_flows.errors import UsageError
 from golden_flows.guideline import guideline_sha256, read_guideline
-from golden_flows.journal import is_held
 from golden_flows.model.cloud import Pair
 from golden_flows.model.matrix import Cell, Run
 from reports.atomic import put_bytes, put_folder
 from reports.certificate import earning, face, manifest, pdf, statement
+from reports.certificate.places import FOLDER, PAGES, folder_name
 from reports.certificate.signing import SigningKey, detached, sign
-from reports.read import read_run
+from reports.read import open_run
 from reports.rows import active_variants
 
-FOLDER = "certificates"
 ATTESTATION = "attestation.intoto.json"
 SIGNED, SIGNATURE, SIGNER = "statement.signed", "statement.sig", "signer.pub"
-PAGES = ("certificate.html", "certificate.pdf")
 PROFILES = ("src.profile.json", "dst.profile.json")
 VALID_DAYS, VALID_DAYS_MAX = 365, 1095
 KILL_MATRIX = "kill-matrix.json"
@@ -48,11 +45,6 @@ def suite_name(version: str) -> str:
     return f"golden-flows@{version}"
 
 
-def folder_name(pair: Pair) -> str:
-    """No two pairs share it, whatever their clouds are called."""
-    return f"{quote(pair.src, safe='')}+{quote(pair.dst, safe='')}"
-
-
 @dataclass(frozen=True)
 class Decision:
     """What became of one pair."""
@@ -61,18 +53,6 @@ class Decision:
     folder: Path | None
     """None where it was refused."""
     reasons: tuple[str, ...] = ()
-
-
-def open_run(folder: Path) -> Run:
-    """The run in this folder. Raises ``UsageError`` for no such folder or a run at work, and as ``read_run``."""
-    journal = folder / "journal.jsonl"
-    if not journal.is_file():
-        raise UsageError(
-            f"{folder} holds no journal.jsonl", "give the folder of a run, for example interop-results/latest"
-        )
-    if is_held(journal):
-        raise UsageError(f"the run in {folder} is still at work", "give the command again when it has ended")
-    return read_run(folder)
 
 
 def certify(

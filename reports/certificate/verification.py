@@ -18,7 +18,7 @@ from golden_flows.errors import InteropError, UsageError
 from golden_flows.guideline import guideline_sha256, parse_guideline
 from golden_flows.journal import read_events
 from golden_flows.model.cloud import Profile
-from reports.certificate import certify, earning, manifest, statement
+from reports.certificate import certify, earning, manifest, places, statement
 from reports.certificate.signing import NAMESPACE, PAYLOAD_TYPE, PublicKey, Seal, Signed, load_public_keys, look_at
 from reports.read import profile_of, read_run
 from reports.rows import active_variants
@@ -218,8 +218,8 @@ def _sums(claim: statement.Claim, own: Path) -> dict[str, str] | Wrong:
         sums = manifest.parse(content)
     except ValueError as error:
         return Wrong(Flaw.MANIFEST_EDITED, str(error))
-    at = f"{certify.FOLDER}/{own.name}"
-    own_files = (certify.guideline_name(claim.guideline), *certify.PAGES, *certify.PROFILES)
+    at = f"{places.FOLDER}/{own.name}"
+    own_files = (certify.guideline_name(claim.guideline), *places.PAGES, *certify.PROFILES)
     needed = ("journal.jsonl", *(f"{at}/{one}" for one in own_files))
     left_out = [one for one in needed if one not in sums]
     return Wrong(Flaw.MANIFEST_EDITED, f"it leaves out {', '.join(left_out)}") if left_out else sums

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from golden_flows.errors import UsageError
 from golden_flows.guideline import load_guideline
-from golden_flows.journal import is_held
 from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Guideline, Level, Requirement
 from golden_flows.model.matrix import Result, Run
 from golden_flows.model.outcome import ExitCode, Outcome
-from reports.read import read_run
+from reports.read import open_run
 from reports.rows import Judgement, active_faults, judge, shims, waivers
 
 
@@ -149,8 +148,7 @@ def read_runs(folders: Sequence[Path], *, load: Callable[[str], Guideline] = loa
     """
     found: dict[str, tuple[Run, Path]] = {}
     for folder in dict.fromkeys(one.resolve() for one in folders):
-        _require_ended(folder)
-        run = read_run(folder, load=load)
+        run = open_run(folder, load=load)
         if run.id in found:
             raise UsageError(f"{folder} and {found[run.id][1]} hold the same run, {run.id}", "name each run once")
         found[run.id] = (run, folder)
@@ -165,14 +163,6 @@ def read_runs(folders: Sequence[Path], *, load: Callable[[str], Guideline] = loa
                 "compare runs of one guideline (--guideline DATE)",
             )
     return runs
-
-
-def _require_ended(folder: Path) -> None:
-    path = folder / "journal.jsonl"
-    if not path.is_file():
-        raise UsageError(f"{folder} holds no journal.jsonl", "give the folders of runs, as interop-results/20261128-…")
-    if is_held(path):
-        raise UsageError(f"the run in {folder} is still at work", "compare it when it has ended")
 
 
 def compare(runs: Sequence[Run]) -> Comparison:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import jinja2
 
 from golden_flows.model.burst import duration
+from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Level
 from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import Outcome
 from reports import ramp
 from reports.atomic import put_text
+from reports.certificate.places import FOLDER, PAGES, folder_name
 from reports.grid import grid, is_grid, troubles
 from reports.kept import Kept, read_kept
 from reports.pages import templates
@@ -59,6 +63,8 @@ class Column:
     advisory_fails: int
     begun: tuple[StageRows, ...]
     """Stages that took time, in the order of the story."""
+    certificate: str | None
+    """Where its certificate is, as a link from the page; None where there is none."""
 
     @property
     def seconds(self) -> float:
@@ -66,15 +72,22 @@ class Column:
 
 
 def write(run: Run, folder: Path) -> Path:
-    return put_text(folder / NAME, page(run, read_kept(run, folder)))
+    return put_text(folder / NAME, page(run, read_kept(run, folder), certificates(run, folder)))
 
 
-def page(run: Run, kept: dict[str, Kept]) -> str:
+def certificates(run: Run, folder: Path) -> dict[Pair, str]:
+    """Links to those that lie beside the run, by pair; a pair that is not compatible has none, whatever lies there."""
+    places = {cell.pair: f"{FOLDER}/{folder_name(cell.pair)}/{PAGES[0]}" for cell in run.cells}
+    earned = (cell.pair for cell in run.cells if judge(run, cell) is Judgement.COMPATIBLE)
+    return {pair: quote(places[pair], safe="/+") for pair in earned if (folder / places[pair]).is_file()}
+
+
+def page(run: Run, kept: dict[str, Kept], certified: Mapping[Pair, str]) -> str:
     found = templates()
     found.filters["duration"] = duration
     found.filters["ramp_words"] = ramp.words
     found.filters["ramp_picture"] = ramp.picture
-    columns = [_column(run, cell) for cell in run.cells]
+    columns = [_column(run, cell, certified.get(cell.pair)) for cell in run.cells]
     overview = grid(run) if is_grid(run) else None
     return found.get_template("matrix.html.j2").render(
         run=run,
@@ -97,7 +110,7 @@ def page(run: Run, kept: dict[str, Kept]) -> str:
     )
 
 
-def _column(run: Run, cell: Cell) -> Column:
+def _column(run: Run, cell: Cell, certificate: str | None) -> Column:
     rows = points(run, cell)
     story = list(type(rows[0].stages[0].stage)) if rows else []
     begun = sorted((one for point in rows for one in point.stages if one.tried), key=lambda one: story.index(one.stage))
@@ -113,6 +126,7 @@ def _column(run: Run, cell: Cell) -> Column:
         counts=counts(run.outcomes(cell)),
         advisory_fails=sum(row.requirement.level is not Level.REQUIRED for row in fails),
         begun=tuple(begun),
+        certificate=certificate,
     )
 
 

@@ -69,6 +69,7 @@ def test_from_a_run_to_a_bundle_that_another_verifies(
     told = golden_flows("certify", run, "--key", key)
     assert told.returncode == 0, told.stderr
     assert f"private → public: certified: {run / FOLDER}" in told.stdout
+    assert f'href="{FOLDER}/certificate.html"' in (run / "matrix.html").read_text("utf-8")
     assert golden_flows("bundle", run).returncode == 0
     told = golden_flows("verify", "run-1.tar.gz", "--key", "key.pub")
     assert told.returncode == 0, told.stdout

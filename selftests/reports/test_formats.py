@@ -8,16 +8,19 @@ import resource
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import jsonschema
 import pytest
 from junitparser import JUnitXml
 
 from golden_flows.errors import InteropError
+from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Guideline
 from golden_flows.model.outcome import Outcome
 from golden_flows.model.stage import Stage
 from reports import write as writing
+from reports.certificate.places import folder_name
 from reports.read import read_run
 from reports.rows import SYMBOLS, WORDS
 from reports.write import Format, formats, write_all
@@ -296,3 +299,29 @@ def test_a_cell_says_what_its_clouds_really_are(name: str, journal: JournalBuild
     assert told in head
     if name == "matrix.md":
         assert told in next(line for line in page.splitlines() if line.startswith("| Check |"))
+
+
+@pytest.mark.parametrize(("src", "dst"), [("private", "public"), ("a/b", "ü+ c#")])
+def test_a_pair_with_a_certificate_beside_the_run_links_to_it(
+    src: str, dst: str, journal: JournalBuilder, load: Load
+) -> None:
+    folder = journal.start((src, dst)).all_pass(src=src, dst=dst).end().folder
+    assert not _certificates(folder, load)
+    lies_at = folder / "certificates" / folder_name(Pair(src, dst)) / "certificate.html"
+    lies_at.parent.mkdir(parents=True)
+    lies_at.touch()
+    (link,) = _certificates(folder, load)
+    assert folder / unquote(link) == lies_at
+
+
+def test_a_pair_that_is_not_compatible_has_no_certificate_whatever_lies_there(failing: Path, load: Load) -> None:
+    lies_at = failing / "certificates" / "private+public" / "certificate.html"
+    lies_at.parent.mkdir(parents=True)
+    lies_at.touch()
+    assert not _certificates(failing, load)
+
+
+def _certificates(folder: Path, load: Load) -> list[str]:
+    page = formats()["matrix.html"].write(read_run(folder, load=load), folder).read_text("utf-8")
+    links = [str(attrs.get("href")) for tag, attrs in _Elements(page).seen if tag == "a"]
+    return [one for one in links if one.startswith("certificates/")]

@@ -94,6 +94,12 @@ def test_only_one_pair_of_many_is_open_at_a_time(opened: Callable[..., Page]) ->
     assert page.locator("section.pair:visible").get_attribute("id") == "a/c"
 
 
+@pytest.mark.parametrize(("run", "place"), [("failing", ""), ("crowd", "#a/c")])
+def test_a_column_of_checks_says_whose_they_are(run: str, place: str, opened: Callable[..., Page]) -> None:
+    page = opened(run, place)
+    assert page.locator("thead .pair:visible").inner_text() == ("a → c" if place else "private → public")
+
+
 @pytest.mark.parametrize(("run", "place"), [("failing", "#N2-1"), ("crowd", "#a/c/N2-1")])
 def test_a_check_has_a_link_of_its_own(run: str, place: str, opened: Callable[..., Page]) -> None:
     page = opened(run, place)

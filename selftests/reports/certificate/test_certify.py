@@ -21,7 +21,9 @@ from golden_flows.journal import Journal
 from golden_flows.merging import merge
 from golden_flows.model.guideline import Level
 from reports.certificate import certify, statement
+from reports.certificate.places import folder_name
 from reports.certificate.signing import Signed, load_signing_key
+from reports.read import open_run
 from selftests.reports.certificate.conftest import CHECKS, FOLDER, NOW, Earned
 from selftests.reports.conftest import BEGAN, finding
 
@@ -342,19 +344,19 @@ def test_a_pair_that_failed_takes_nothing_from_the_others(earned: Earned) -> Non
 def test_pairs_whose_names_run_together_have_folders_of_their_own() -> None:
     from golden_flows.model.cloud import Pair
 
-    assert certify.folder_name(Pair("a-b", "c")) != certify.folder_name(Pair("a", "b-c"))
-    assert certify.folder_name(Pair("a+b", "c")) != certify.folder_name(Pair("a", "b+c"))
-    assert "/" not in certify.folder_name(Pair("../..", "/etc"))
+    assert folder_name(Pair("a-b", "c")) != folder_name(Pair("a", "b-c"))
+    assert folder_name(Pair("a+b", "c")) != folder_name(Pair("a", "b+c"))
+    assert "/" not in folder_name(Pair("../..", "/etc"))
 
 
 def test_a_run_at_work_and_a_folder_without_one_are_told(tmp_path: Path, earned: Earned) -> None:
     with pytest.raises(UsageError, match=r"holds no journal\.jsonl"):
-        certify.open_run(tmp_path)
+        open_run(tmp_path)
     folder = earned.all()
     at_work = Journal(folder)
     try:
         with pytest.raises(UsageError, match="still at work"):
-            certify.open_run(folder)
+            open_run(folder)
     finally:
         at_work.close()
 
@@ -362,7 +364,7 @@ def test_a_run_at_work_and_a_folder_without_one_are_told(tmp_path: Path, earned:
 def test_a_run_of_a_newer_suite_is_told(earned: Earned) -> None:
     earned.fields = {"schema": 99}
     with pytest.raises(InteropError, match="schema 99 is newer"):
-        certify.open_run(earned.all())
+        open_run(earned.all())
 
 
 def test_a_full_disk_leaves_the_old_certificate_whole(certified: Path, key: Path) -> None:
