@@ -214,6 +214,17 @@ def headline(row: CheckRow) -> str:
     return f"{result.outcome.value}{weight}{by}{reason}"
 
 
+def explanation(row: CheckRow) -> str:
+    """All that is known of why it ended so, as plain text of many lines."""
+    lines = [row.reason] if row.reason else []
+    for one in row.result.findings:
+        lines += [one.subject, f"  expected: {one.expected}", f"  actual:   {one.actual}"]
+        if remedy := row.remedy(one):
+            lines.append(f"  remedy:   {remedy}")
+    lines.append(f"source of the expectation: {row.requirement.source}")
+    return "\n".join(lines)
+
+
 def stage_troubles(cell: Cell) -> tuple[StageRun, ...]:
     """Stages that went wrong themselves and say how; the blocked ones only follow from these."""
     order = list(Stage)

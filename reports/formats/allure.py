@@ -35,7 +35,7 @@ _STATUSES = {
 CATEGORIES = [
     {"name": "Nonconformance: a cloud is wrong", "matchedStatuses": [Status.FAILED]},
     {"name": "Never executed", "matchedStatuses": [Status.BROKEN], "messageRegex": "(?s)not-run.*"},
-    {"name": "Broken: we could not find out", "matchedStatuses": [Status.BROKEN]},
+    {"name": "Broken: we could not find out", "matchedStatuses": [Status.BROKEN], "messageRegex": "(?s)broken.*"},
     {"name": "Blocked by an earlier stage", "matchedStatuses": [Status.SKIPPED], "messageRegex": "(?s)blocked.*"},
     {"name": "Not applicable", "matchedStatuses": [Status.SKIPPED], "messageRegex": "(?s)not-applicable.*"},
 ]

@@ -21,6 +21,7 @@ from reports.rows import (
     check_rows,
     evidence_details,
     evidence_words,
+    explanation,
     headline,
     judge,
 )
@@ -82,18 +83,8 @@ def _case(cell: Cell, row: CheckRow) -> TestCase:
     element = _ELEMENTS.get(row.result.outcome)
     if element is not None:
         said = element(headline(row), row.result.outcome.value)
-        said.text = _text(row)
+        said.text = explanation(row)
         case.result = [said]
     elif row.result.flags:
         case.system_out = "passed with " + ", ".join(row.result.flags)
     return case
-
-
-def _text(row: CheckRow) -> str:
-    lines = [row.reason] if row.reason else []
-    for one in row.result.findings:
-        lines += [one.subject, f"  expected: {one.expected}", f"  actual:   {one.actual}"]
-        if remedy := row.remedy(one):
-            lines.append(f"  remedy:   {remedy}")
-    lines.append(f"source of the expectation: {row.requirement.source}")
-    return "\n".join(lines)

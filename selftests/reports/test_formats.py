@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import re
 import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import jsonschema
 import pytest
 from junitparser import JUnitXml
+from subunit import ByteStreamToStreamResult
+from testtools import StreamToDict
 
 from golden_flows.errors import InteropError
 from golden_flows.model.cloud import Pair
@@ -27,6 +32,8 @@ from reports.write import Format, formats, write_all
 from selftests.reports.conftest import JournalBuilder
 
 Load = Callable[[str], Guideline]
+PASSED = ("EX-1", "TX-6", "IM-2", "CV-1", "BT-1", "BT-8", "N1-1", "MD-1", "LC-2")
+"""In the run ``failing``."""
 RUNS = ("healthy", "failing", "killed", "hostile", "crowd", "bursting")
 
 
@@ -153,6 +160,85 @@ def test_allure_history_lines_up_between_runs(failing: Path, load: Load, journal
     formats()["allure-results"].write(read_run(failing, load=load), failing)
     assert before == {name: one["historyId"] for name, one in _allure(failing).items()}
     assert len(set(before.values())) == len(before)
+
+
+def test_allure_sorts_what_is_not_a_pass_into_one_category_each(failing: Path, load: Load) -> None:
+    path = formats()["allure-results"].write(read_run(failing, load=load), failing)
+    categories = json.loads((path / "categories.json").read_text("utf-8"))
+    found: dict[str, list[str]] = {}
+    for check, result in _allure(failing).items():
+        said = result.get("statusDetails") or {}
+        assert isinstance(said, dict)
+        found[check] = [
+            one["name"]
+            for one in categories
+            if result["status"] in one["matchedStatuses"]
+            and re.fullmatch(one.get("messageRegex", "(?s).*"), said.get("message", ""))  # as Allure does
+        ]
+    assert found == {
+        **{check: [] for check in PASSED},
+        "N2-1": ["Nonconformance: a cloud is wrong"],
+        "PV-1": ["Broken: we could not find out"],
+        "AU-1": ["Never executed"],
+        "AP-1": ["Blocked by an earlier stage"],
+        "UD-1": ["Not applicable"],
+    }
+
+
+def test_allure_tells_the_stages_up_to_the_checks_own(failing: Path, load: Load) -> None:
+    formats()["allure-results"].write(read_run(failing, load=load), failing)
+    steps = [one["name"] for one in _allure(failing)["IM-2"]["steps"]]  # type: ignore[attr-defined]  # JSON
+    assert steps == ["export RAW", "transfer", "import"]
+
+
+def _stream(path: Path) -> dict[str, dict[str, Any]]:
+    """A subunit stream as testtools puts it together, test by test."""
+    tests: list[Any] = []
+    result = StreamToDict(tests.append)
+    result.startTestRun()
+    with path.open("rb") as file:
+        ByteStreamToStreamResult(file).run(result)
+    result.stopTestRun()
+    return {str(one["id"]): one for one in tests}
+
+
+def test_subunit_keeps_the_outcomes_apart(failing: Path, load: Load) -> None:
+    tests = _stream(formats()["results.subunit"].write(read_run(failing, load=load), failing))
+    assert len(tests) == 14
+    wanted = {
+        "EX-1": ("success", "pass"),
+        "N2-1": ("fail", "fail"),
+        "PV-1": ("fail", "broken"),
+        "AU-1": ("fail", "not-run"),
+        "AP-1": ("skip", "blocked"),
+        "UD-1": ("skip", "not-applicable"),
+    }
+    for check, (status, tag) in wanted.items():
+        test = tests[f"golden_flow.private-public.{check}"]
+        assert test["status"] == status
+        assert {tag, "required"} <= test["tags"]
+    said = tests["golden_flow.private-public.N2-1"]["details"]
+    assert "what a deployer does about N2-1" in said["traceback"].as_text()
+    assert "anne-dst.console.log" in said["evidence"].as_text()
+    assert "GET answered 404" in tests["golden_flow.private-public.UD-1"]["details"]["reason"].as_text()
+    assert "advisory" in tests["golden_flow.private-public.TX-6"]["tags"]
+
+
+def test_subunit_says_when_and_how_long(failing: Path, load: Load) -> None:
+    tests = _stream(formats()["results.subunit"].write(read_run(failing, load=load), failing))
+    began, ended = tests["golden_flow.private-public.N2-1"]["timestamps"]
+    stage = next(one for one in read_run(failing, load=load).cells[0].stages if one.stage is Stage.SECONDARY_NIC)
+    assert began == stage.started_at
+    assert (ended - began).total_seconds() == 0.01
+
+
+def test_openstacks_own_tools_read_the_stream(failing: Path, load: Load) -> None:
+    path = formats()["results.subunit"].write(read_run(failing, load=load), failing)
+    program = Path(sys.executable).with_name("subunit-stats")
+    with path.open("rb") as stream:
+        counted = subprocess.run([program], stdin=stream, capture_output=True, text=True, check=False)
+    numbers = {name: int(number) for name, number in re.findall(r"(\w+) tests: +(\d+)", counted.stdout)}
+    assert numbers == {"Total": 14, "Passed": 9, "Failed": 3, "Skipped": 2}
 
 
 class _Elements(HTMLParser):

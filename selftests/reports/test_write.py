@@ -22,7 +22,16 @@ Load = Callable[[str], Guideline]
 def test_every_format_is_written(failing: Path, load: Load) -> None:
     written = write_all(failing, load=load)
     assert set(written) == set(formats())
-    names = {"results.json", "junit.xml", "allure-results", "matrix.md", "matrix.html", "matrix.txt", "badge.svg"}
+    names = {
+        "results.json",
+        "junit.xml",
+        "allure-results",
+        "matrix.md",
+        "matrix.html",
+        "matrix.txt",
+        "badge.svg",
+        "results.subunit",
+    }
     assert set(written) == names
     assert all(path.exists() for path in written.values())
 
