@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
+from golden_flows.errors import shorten
 from golden_flows.model.evidence import Evidence
 from golden_flows.model.matrix import Run
 from golden_flows.printable import printable
@@ -17,6 +20,9 @@ EMBED_ALL_BYTES = 4_194_304
 """How much text one page embeds in all."""
 
 _HEAD_BYTES = 1024
+
+_QUOTED_CHARS = 160
+"""So much of a line do checks quote."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,31 @@ def read_kept(run: Run, folder: Path) -> dict[str, Kept]:
         left_bytes -= one.size_bytes if kept.text is not None else 0
         found[one.sha256] = kept
     return found
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Some lines of a text."""
+
+    text: str
+    quoted: bool
+    """Whether a finding quotes them."""
+
+
+def passages(text: str, said: Iterable[str]) -> tuple[Passage, ...]:
+    """The text, whole, with the lines told apart that are quoted in what was ``said``.
+
+    Checks quote a line as ``repr`` of it, shortened: see ``golden_flows.checks.boot``.
+    """
+    known = [one for one in said if "'" in one or '"' in one]
+    quoted = (
+        (line, any(repr(shorten(line.strip(), _QUOTED_CHARS)) in one for one in known) if line.strip() else False)
+        for line in text.splitlines(keepends=True)
+    )
+    return tuple(
+        Passage("".join(line for line, _ in lines), is_quoted)
+        for is_quoted, lines in groupby(quoted, key=lambda one: one[1])
+    )
 
 
 def _read(one: Evidence, folder: Path, *, embed: bool) -> Kept:

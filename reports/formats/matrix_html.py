@@ -24,7 +24,7 @@ from reports import ramp
 from reports.atomic import put_text
 from reports.certificate.places import FOLDER, PAGES, folder_name
 from reports.grid import grid, is_grid, troubles
-from reports.kept import Kept, read_kept
+from reports.kept import Kept, passages, read_kept
 from reports.pages import templates
 from reports.rows import (
     MEANINGS,
@@ -63,6 +63,8 @@ class Column:
     advisory_fails: int
     begun: tuple[StageRows, ...]
     """Stages that took time, in the order of the story."""
+    said: tuple[str, ...]
+    """What was found by the checks that failed; it may quote lines of the evidence."""
     certificate: str | None
     """Where its certificate is, as a link from the page; None where there is none."""
 
@@ -85,6 +87,7 @@ def certificates(run: Run, folder: Path) -> dict[Pair, str]:
 def page(run: Run, kept: dict[str, Kept], certified: Mapping[Pair, str]) -> str:
     found = templates()
     found.filters["duration"] = duration
+    found.filters["passages"] = passages
     found.filters["ramp_words"] = ramp.words
     found.filters["ramp_picture"] = ramp.picture
     columns = [_column(run, cell, certified.get(cell.pair)) for cell in run.cells]
@@ -126,6 +129,7 @@ def _column(run: Run, cell: Cell, certificate: str | None) -> Column:
         counts=counts(run.outcomes(cell)),
         advisory_fails=sum(row.requirement.level is not Level.REQUIRED for row in fails),
         begun=tuple(begun),
+        said=tuple(finding.actual for row in fails for finding in row.result.findings),
         certificate=certificate,
     )
 

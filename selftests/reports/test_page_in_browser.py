@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,12 @@ from playwright.sync_api import Browser, Page
 
 from benchmarks.matrix_page import ten_by_ten
 from golden_flows.model.guideline import Guideline
+from golden_flows.model.stage import Stage
 from reports.formats import matrix_html
 from reports.read import read_run
 from selftests.browser import SCHEMES, Scheme, launched, violations
+from selftests.golden_flows.checks.facts_builder import said, with_boot
+from selftests.reports.conftest import JournalBuilder
 
 Load = Callable[[str], Guideline]
 RUNS = ("failing", "killed", "hostile", "crowd", "bursting")
@@ -124,6 +128,49 @@ def test_what_is_not_a_pass_can_be_read_alone(opened: Callable[..., Page]) -> No
     page.get_by_role("button", name="Only what is not a pass").press("Space")
     shown = {one.inner_text() for one in page.locator("tr.check:visible a.id").all()}
     assert shown == {"N2-1", "AP-1", "PV-1", "AU-1"}
+
+
+@pytest.mark.parametrize(("run", "place"), [("failing", ""), ("crowd", "#a/c")])
+def test_checks_are_found_by_their_words(run: str, place: str, opened: Callable[..., Page]) -> None:
+    page = opened(run, place)
+    page.keyboard.press("/")
+    page.keyboard.type("NIC described")
+    assert [one.inner_text() for one in page.locator("tr.check:visible a.id").all()] == ["N2-1"]
+    assert page.get_by_role("status").inner_text() == "1 check"
+    page.get_by_role("searchbox").fill("")
+    assert page.locator("tr.check:visible").count() == 14
+
+
+def test_a_search_goes_on_in_the_next_pair(opened: Callable[..., Page]) -> None:
+    page = opened("crowd", "#a/c")
+    page.get_by_role("searchbox").fill("the lease carries")
+    page.goto(page.url.replace("#a/c", "#b/a"))
+    assert [one.inner_text() for one in page.locator("tr.check:visible a.id").all()] == ["N1-1"]
+    assert page.get_by_role("status").inner_text() == "1 check"
+
+
+def test_the_line_that_a_finding_quotes_is_marked_and_seen(
+    journal: JournalBuilder, browser: Browser, load: Load
+) -> None:
+    lines = [f"[{at}] starting" for at in range(400)]
+    lines.insert(200, "  Kernel panic - not syncing: VFS <b>")
+    wrong = said("BT-2", with_boot(console="\n".join(lines)))
+    assert isinstance(wrong, tuple)
+    journal.start().all_pass(but=("BT-1",)).evidence(Stage.BOOT, "console.log", "\n".join(lines).encode())
+    journal.result("BT-1", "fail", findings=[asdict(one) for one in wrong])  # the short guideline has no BT-2
+    folder = journal.end(1).folder
+    page = browser.new_page()
+    page.goto(matrix_html.write(read_run(folder, load=load), folder).as_uri())
+    page.evaluate(OPEN_ALL)
+    mark = page.locator("mark")
+    assert mark.inner_text().strip() == lines[200].strip()
+    assert page.locator("pre").inner_text().splitlines() == lines
+    inside = mark.evaluate(
+        "(mark) => { const box = mark.closest('pre').getBoundingClientRect(), at ="
+        " mark.getBoundingClientRect(); return box.top < at.top && at.bottom < box.bottom; }"
+    )
+    assert inside
+    page.close()
 
 
 def test_nothing_that_a_guest_says_runs_in_a_pair_that_is_opened(opened: Callable[..., Page]) -> None:
