@@ -55,7 +55,12 @@ def read_run(folder: Path, *, load: Callable[[str], Guideline] = load_guideline)
             ) from error
     if reading.started is None:
         raise InteropError(f"{path} holds no run: it has no run_started event", "is this the folder of a run?")
-    guideline = load(str(reading.started["guideline"]))
+    try:
+        guideline = load(str(reading.started["guideline"]))
+    except UsageError as error:
+        raise InteropError(
+            f"{path}: {error.what}, by which it was judged", "read it with the suite that wrote it"
+        ) from error
     return reading.run(guideline.planned(reading.started.get("plan") or ()))
 
 

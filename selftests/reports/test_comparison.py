@@ -8,22 +8,26 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 from click.testing import CliRunner
 from playwright.sync_api import Browser
 from rich.console import Console
 
+import reports
 from golden_flows.errors import InteropError, UsageError
 from golden_flows.guideline import load_guideline as load_real_guideline
 from golden_flows.journal import Journal
 from golden_flows.model.guideline import Guideline
 from golden_flows.model.matrix import Run
-from golden_flows.model.outcome import ExitCode
+from golden_flows.model.outcome import ExitCode, Outcome
 from interop_tests.cli import cli
 from reports.comparison import document, page, text
-from reports.comparison.compare import Change, Comparison, Line, compare, read_runs
+from reports.comparison.compare import EXIT_MEANINGS, Change, Comparison, Line, compare, read_runs
 from reports.read import read_run
+from reports.rows import Judgement
 from selftests.browser import SCHEMES, Scheme, launched, violations
 from selftests.reports.conftest import BEGAN, HOSTILE, JournalBuilder, finding
 
@@ -177,6 +181,26 @@ def test_text_page_and_document_say_the_same(compared: Compared) -> None:
     shown = page.page(found)
     for words in ("Worse: 1", "✓ pass → ✗ fail", "what a deployer does about N2-1", "1: a required check that held"):
         assert words in shown
+
+
+def schema() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(reports.__file__).parent / "compare.schema.json").read_text("utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("outcomes", [("pass", "fail"), ("fail", None), (None, "pass"), ("pass", "pass", "pass")])
+def test_the_document_fits_its_schema(outcomes: tuple[str | None, ...], compared: Compared, tmp_path: Path) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+    path = document.write(compared(*outcomes, flags=["flaky=2"]), tmp_path / "compared.json")
+    jsonschema.Draft202012Validator(schema()).validate(json.loads(path.read_text("utf-8")))
+
+
+def test_the_schema_lists_every_word_of_the_model() -> None:
+    words = schema()["$defs"]
+    assert words["change"]["enum"] == [one.value for one in Change]
+    assert set(words["outcome"]["enum"]) == {one.value for one in Outcome}
+    assert words["pair"]["properties"]["judgements"]["items"]["enum"] == [*(one.value for one in Judgement), None]
+    assert schema()["properties"]["exit_code"]["enum"] == [one.value for one in EXIT_MEANINGS]
 
 
 def test_nothing_that_a_guest_says_becomes_markup(night: Night, load: Load) -> None:

@@ -168,6 +168,13 @@ def test_newer_schema_is_refused(journal: JournalBuilder, load: Load) -> None:
         read_run(journal.start(schema=SCHEMA + 1).folder, load=load)
 
 
+def test_a_guideline_that_this_suite_does_not_have_is_told_with_the_run(journal: JournalBuilder) -> None:
+    folder = journal.start().say("run_ended", exit_code=0).folder
+    journal.path.write_text(journal.path.read_text("utf-8").replace('"2026.11"', '"2031.02"'), "utf-8")
+    with pytest.raises(InteropError, match=r"run-1/journal.jsonl: no guideline '2031.02', by which it was judged"):
+        read_run(folder)
+
+
 @pytest.mark.parametrize(
     "event",
     [
