@@ -213,7 +213,8 @@ def _notes(runs: Sequence[Run]) -> Iterator[str]:
         faults = dict.fromkeys(fault for cell in run.cells for fault in active_faults(cell))
         if faults:
             yield f"{run.id} ran with faults: {', '.join(faults)}"
-    if len({run.suite_version for run in runs}) > 1:
-        yield f"not the same version of the suite: {', '.join(f'{run.id} {run.suite_version}' for run in runs)}"
+    if len({(run.suite_version, run.suite_sha256) for run in runs}) > 1:
+        suites = (f"{run.id} {run.suite_version} ({run.suite_sha256[:12] or 'no digest'})" for run in runs)
+        yield f"not the same suite: {', '.join(suites)}"
     if len({run.guideline_sha256 for run in runs}) > 1:
         yield "not the same text of the guideline: a check may ask for more, or less, than before"
