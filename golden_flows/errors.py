@@ -8,7 +8,8 @@
     └── InteropError          we could not find out (Allure: broken)
         ├── UsageError        the caller asked for something that cannot be: exit 2
         ├── CloudError        a cloud refused, died or answered nonsense
-        │   └── Unreachable   its API does not answer at all
+        │   ├── Unreachable   its API does not answer at all
+        │   └── NeverUp       an instance never came up
         ├── GuestError        no way into a guest, or it answered nonsense
         ├── MissingProgram    a system program is not installed: exit 2
         ├── CleanupError      something we made could not be removed
@@ -56,6 +57,10 @@ class CloudError(InteropError):
 
 class Unreachable(CloudError):
     """Nothing answers at a cloud's API, or not in time."""
+
+
+class NeverUp(CloudError):
+    """An instance was asked for, and never came up."""
 
 
 class GuestError(InteropError):

@@ -26,6 +26,10 @@ Events (field ``event``; every line also has ``at``, an aware UTC timestamp)::
     burst             src, dst, asked, way, active_s [], up_s [], lacking []
                                                             (seconds since the request, sorted; who did not come up)
     evidence          src, dst, stage, name, sha256, size_bytes, media_type, source, captured_at
+    control           src, dst, control, seconds, answers [{stage, shown}]
+                                                            (run because a stage went wrong; no check)
+    attribution       src, dst, stage, checks [], party, suspects [], reasons [], controls {name: {shown, words}}
+                                                            (whose it is; party null: undecided)
     retold            src, dst, attempt                     (the cell's story begins anew: something was not found out)
     result            src, dst, check, outcome, findings [{}], reason, blocked_by, seconds, flags []
     resource_planned  cloud, kind, name, key

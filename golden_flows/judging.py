@@ -44,6 +44,9 @@ FACTS_OF: Final = {
 }
 """Which stage reads each field of ``Facts``."""
 
+OWN_FAILURE: Final = "the check itself failed"
+"""How a reason begins that is this suite's own trouble."""
+
 READ_INSIDE: Final = frozenset({"files", "ipv6", "metadata_seen", "network_seen", "platform"})
 """Fields that are read by logging in, and None where nobody could."""
 
@@ -83,7 +86,7 @@ def _judge(flow: GoldenFlow, requirement: Requirement, check: Check) -> Result:
     try:
         said = check.function(flow.facts)
     except Exception as error:  # a check that trips over facts has found nothing out
-        return Result(check=check.id, outcome=Outcome.BROKEN, reason=f"the check itself failed: {error!r}")
+        return Result(check=check.id, outcome=Outcome.BROKEN, reason=f"{OWN_FAILURE}: {error!r}")
     return _result(flow, check, said)
 
 

@@ -69,6 +69,8 @@ class Asked:
     """Clouds on which hostile checks may be tried."""
     keep_export: bool = False
     """Whether what the sources gave stays in the results."""
+    controls: bool = True
+    """Whether controls tell whose it is when a stage went wrong."""
     waivers: Path | None = None
     """A file of failures that somebody answers for."""
     shard: Shard | None = None
@@ -193,6 +195,7 @@ def prepare(asked: Asked, say: Say, workers: int = 0) -> PreparedRun:
             tuple(asked.owned),
             asked.burst,
             asked.keep_export,
+            asked.controls,
         )
         session = Session.open(context, guideline, checks)
         run = PreparedRun(
@@ -350,6 +353,7 @@ def _write_beginning(session: Session, asked: Asked, whole: Choice, waivers: Seq
             *([RETURN_TRIP] if asked.return_trip else []),
             *([f"{BURST}={asked.burst}"] if asked.burst else []),
             *(["--keep-export"] if asked.keep_export else []),
+            *([] if asked.controls else ["--no-controls"]),
             *([f"--shard={asked.shard}"] if asked.shard else []),
             *(f"--i-own-this-cloud={name}" for name in asked.owned),
         ],

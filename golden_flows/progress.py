@@ -89,6 +89,8 @@ class Progress:
             self._stage_ended(event)
         elif kind == "step":
             self._step(event)
+        elif kind == "attribution":
+            self._attribution(event)
 
     def _stage_ended(self, event: dict[str, Any]) -> None:
         symbol, word = _SYMBOLS.get(event["outcome"], ("?", event["outcome"]))
@@ -110,6 +112,12 @@ class Progress:
             self._status.update(_shown(text))
         else:
             self._line(f"{event['src']} -> {event['dst']}", _shown(f"  {event['text']}"))
+
+    def _attribution(self, event: dict[str, Any]) -> None:
+        whose = event["party"] or f"undecided: {' or '.join(event['suspects'])}"
+        checks = f" ({', '.join(event['checks'])})" if event["checks"] else ""
+        pair = f"{event['src']} → {event['dst']}" if self._unicode else f"{event['src']} -> {event['dst']}"
+        self._line(pair, _shown(f"  whose {Stage(event['stage']).title}{checks} is: {whose}"))
 
     def _line(self, pair: str, markup: str) -> None:
         self._console.print(f"[dim]{escape(f'[{self._elapsed_s():6.1f} s]')}[/dim] {escape(pair)}  {markup}")

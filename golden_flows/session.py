@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from golden_flows import burst_room
+from golden_flows.attributing import find_out
 from golden_flows.clouds.cloud import Cloud, connect
 from golden_flows.clouds.config import CloudConfig, load_clouds
 from golden_flows.clouds.records import FlavorRef
 from golden_flows.errors import GuestError, InteropError, RecordError, UsageError
 from golden_flows.flows.anne import Anne
+from golden_flows.flows.controls import Controls
 from golden_flows.flows.golden_flow import GoldenFlow
 from golden_flows.flows.instance import GUEST_RAM_MIB
 from golden_flows.flows.setting import CLEANUP_TIMEOUT_S, Setting
@@ -33,6 +36,8 @@ from golden_flows.model.stage import Stage
 from golden_flows.own_image import OwnImage
 from golden_flows.reference_clouds import ReferenceCloud
 from golden_flows.waiting import Deadline
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class RunContext:
     """How many instances are to be at work at once in the end of each cell; 0: no burst."""
     keep_export: bool = False
     """Whether what the sources gave stays in the results, as files."""
+    controls: bool = True
+    """Whether controls tell whose it is when a stage went wrong."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,6 +89,7 @@ class RunContext:
                 "owned": list(self.owned),
                 "burst": self.burst,
                 "keep_export": self.keep_export,
+                "controls": self.controls,
                 "reference": self.reference,
                 "lending_ticket": self.lending_ticket,
             }
@@ -104,6 +112,7 @@ class RunContext:
             tuple(document["owned"]),
             document["burst"],
             document["keep_export"],
+            document["controls"],
         )
 
 
@@ -130,6 +139,8 @@ class Session:
     _flow: GoldenFlow | None = None
     _cell: Pair | None = None
     """The cell under way."""
+    _results: list[Result] = field(default_factory=list)
+    """Of its telling under way."""
     _found_out: bool = True
     """Whether everything that was asked about the cell under way could be found out."""
     _trouble: InteropError | None = None
@@ -183,6 +194,7 @@ class Session:
         except InteropError as error:
             result = Result(check=check_id, outcome=Outcome.BROKEN, reason=self.journal.redact(str(error)))
         self._found_out = self._found_out and result.outcome is not Outcome.BROKEN
+        self._results.append(result)
         self.journal.write(
             "result",
             src=pair.src,
@@ -219,7 +231,7 @@ class Session:
                     straight=self.goes_straight(pair),
                     exports=self.context.results / "exports" if self.context.keep_export else None,
                 )
-                self._flow = GoldenFlow(Anne(setting, self._shelf), self.journal)
+                self._flow = self._begin(setting)
             except RecordError:
                 raise
             except InteropError as error:
@@ -227,6 +239,35 @@ class Session:
         if self._trouble is not None or self._flow is None:
             raise self._trouble or InteropError(f"{pair} has no story")
         return self._flow
+
+    def _begin(self, setting: Setting) -> GoldenFlow:
+        anne = Anne(setting, self._shelf)
+        flow = GoldenFlow(anne, self.journal, at_the_end=lambda: self._attribute(flow, anne, setting))
+        return flow
+
+    def _attribute(self, flow: GoldenFlow, anne: Anne, at: Setting) -> None:
+        """Before everything is deleted: whose is what went wrong? No outcome depends on it. Raises ``RecordError``."""
+        try:
+            controls = Controls(at, anne, self.guideline, self.checks) if self.context.controls else None
+            ask = controls.answer if controls else None
+            verdicts = find_out(flow, anne, self._results, self.guideline, ask)
+        except RecordError:
+            raise
+        except Exception:  # a verdict less; what was judged stands
+            logger.warning("whose trouble it is in %s could not be found out", flow.pair.id, exc_info=True)
+            return
+        for one in verdicts:
+            self.journal.write(
+                "attribution",
+                src=flow.pair.src,
+                dst=flow.pair.dst,
+                stage=one.stage,
+                checks=list(one.checks),
+                party=one.party,
+                suspects=list(one.suspects),
+                reasons=list(one.reasons),
+                controls={control.value: answer for control, answer in one.answers.items()},
+            )
 
     def goes_straight(self, pair: Pair) -> bool:
         """Whether nobody needs a copy of what this source gives: no other cell, and nobody who wants to keep it."""
@@ -287,14 +328,14 @@ class Session:
             return False
         self.delete_all(dict.fromkeys((pair.src, pair.dst)))
         self._shelf.forget(pair.src)
-        self._cell, self._flow, self._found_out = None, None, True
+        self._cell, self._flow, self._found_out, self._results = None, None, True, []
         self.journal.write("retold", src=pair.src, dst=pair.dst, attempt=attempt)
         return True
 
     def end_cell(self) -> None:
         """The cell under way is over: delete what is open of it, and give its clouds back."""
         pair, self._cell, self._flow, self._trouble = self._cell, None, None, None
-        self._found_out = True
+        self._found_out, self._results = True, []
         if pair is None:
             return
         names = tuple(dict.fromkeys((pair.src, pair.dst)))

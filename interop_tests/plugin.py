@@ -76,6 +76,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         " or lies in a scratch that goes with the run)",
     )
     group.addoption(
+        "--no-controls",
+        action="store_true",
+        help="when a stage fails, run no controls that tell whose it is (the destination's own image on the destination"
+        ", Anne's image back on the source, the golden image on the same way); saves a few boots",
+    )
+    group.addoption(
         "--fault",
         action="append",
         default=[],

@@ -124,6 +124,7 @@ class InteropRun:
             return_trip=option("--return-trip"),
             burst=read_count(option("--burst")),
             keep_export=option("--keep-export"),
+            controls=not option("--no-controls"),
             faults=tuple(option("--fault")),
             variants=tuple(option("--variant")),
             results_root=Path(option("--results")),

@@ -144,6 +144,14 @@ class Cloud:
             )
         return self.find_image(self.profile.image)
 
+    def own_image(self) -> ImageRef:
+        """The image that this cloud's entry names, whatever ``--image`` says. Raises ``UsageError``."""
+        if not self.config.own_image:
+            raise UsageError(
+                f"cloud {self.name!r} names no image of its own", "name one in clouds.yaml: interop: {image: NAME}"
+            )
+        return self.find_image(self.config.own_image)
+
     def show_image(self, image_id: str) -> ImageRef:
         return images.show(self._api, image_id)
 
@@ -248,6 +256,10 @@ class Cloud:
     def made(self, server_id: str) -> bool:
         """Whether that server was asked for through this object."""
         return server_id in self._asked_at_s
+
+    def servers(self) -> tuple[str, ...]:
+        """Ids of this process's servers that are still there, oldest first."""
+        return tuple(one.id for one in self._ledger.open_entries(self.name) if one.kind == "server" and one.id)
 
     def wait_server(self, server_id: str, deadline: Deadline) -> ServerState:
         """Wait for ACTIVE or ERROR. ERROR and a passed deadline are answers here, not exceptions."""

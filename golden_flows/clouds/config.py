@@ -41,6 +41,8 @@ class CloudConfig:
     source_file: str
     """The clouds.yaml that the entry came from; printed by the run."""
     region: str | None
+    own_image: str | None
+    """The image that the entry names, whatever a run starts from."""
     _region_config: Any = field(repr=False, compare=False)
     """openstacksdk's CloudRegion; holds secrets, so it is in no repr."""
 
@@ -176,7 +178,7 @@ def _read_entry(name: str, source: OpenStackConfig) -> CloudConfig:
         profile = read_profile(name, interop)
     except UsageError as error:
         raise UsageError(f"{file}: {error.what}", error.remedy) from error
-    return CloudConfig(name, profile, file, region.region_name or None, region)
+    return CloudConfig(name, profile, file, region.region_name or None, profile.image, region)
 
 
 def read_profile(name: str, interop: Mapping[str, object]) -> Profile:

@@ -50,6 +50,7 @@ from golden_flows.flows.story import (
     METADATA,
     UserData,
     user_data_abroad,
+    user_data_at_home,
 )
 from golden_flows.guests.ssh import KeyPair, generate_key
 from golden_flows.model.agent_channels import AgentChannels
@@ -85,6 +86,42 @@ class Anne:
         pair = Pair(setting.src.name, setting.dst.name)
         self._record = Record(setting.journal, pair)
         self.facts = Facts(pair=pair, src=setting.src.profile, dst=setting.dst.profile)
+        self._name = "anne"
+        self._image_id: str | None = None
+        """Of what boots abroad, where it is not what was imported."""
+
+    @classmethod
+    def of_image(cls, at: Setting, image_id: str, *, name: str, record: Record, like: Anne, has_app: bool) -> Anne:
+        """The story from ``boot`` on, told of an image that is on ``at.dst`` already: a control (``flows.controls``).
+
+        ``like``: the story of the cell. ``has_app``: whether this image has Anne's app, as hers has; else user data
+        installs it.
+        """
+        told = cls(at, like._shelf)
+        told._name, told._image_id, told._record = name, image_id, record
+        told.facts = Facts(
+            pair=like.facts.pair, src=like.facts.src, dst=at.dst.profile, source_boot=like.facts.source_boot
+        )
+        if has_app:
+            told._source = like._source
+        else:
+            told._user_data = user_data_at_home()
+        return told
+
+    @property
+    def source(self) -> SourceImage:
+        """What the source gave."""
+        return self._source
+
+    @property
+    def shim(self) -> MetadataShim | None:
+        """Ours, in her image."""
+        return self._shim
+
+    @property
+    def server_id(self) -> str:
+        """Of the instance abroad; empty before it was asked for."""
+        return self._guest.server_id if self._guest else ""
 
     def stages(self) -> Mapping[Stage, StageFunction]:
         return {
@@ -215,7 +252,7 @@ class Anne:
     def boot(self) -> None:
         """Anne's image boots on the destination with all its NICs, and its agent reports."""
         self._record.stage = Stage.BOOT
-        abroad, image_id = self._at.dst, self._imported()[1]
+        abroad, image_id = self._at.dst, self._image_id or self._imported()[1]
         self._record.say(f"booting on {abroad.name}")
         image = abroad.show_image(image_id)
         self._guest = Instance(
@@ -227,7 +264,7 @@ class Anne:
         self._user_data = self._guest.fitting(self._user_data)
         self._files = files.wanted(abroad, self._user_data)
         deadline = Deadline.after(self._guest.profile.boot_timeout_s)
-        asked = request(abroad, image, "anne", self._user_data, self._key, self._files)
+        asked = request(abroad, image, self._name, self._user_data, self._key, self._files)
         asked = replace(asked, metadata=METADATA)
         facts = self._guest.launch(asked, deadline)
         self.facts = replace(self.facts, boot=facts)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,10 +78,28 @@ class Story(Protocol):
 class GoldenFlow:
     """One cell's story, told as far as somebody asks."""
 
-    def __init__(self, story: Story, journal: Journal) -> None:
+    def __init__(
+        self,
+        story: Story,
+        journal: Journal,
+        *,
+        at_the_end: Callable[[], None] = lambda: None,
+        beside: Collection[Stage] | None = None,
+    ) -> None:
+        """``at_the_end``: called when all is told but how everything is deleted.
+
+        ``beside``: for a story that is told beside another one (a control): what it takes for told. Nothing is written
+        down of its stages, which are not the cell's.
+        """
         self.journal = journal
+        self.errors: dict[Stage, Exception] = {}
+        """Of stages that are broken."""
         self._story = story
-        self._runs: dict[Stage, Reached] = {}
+        self._at_the_end = at_the_end
+        self._is_beside = beside is not None
+        self._runs: dict[Stage, Reached] = {
+            stage: Reached(StageRun(stage=stage, outcome=Outcome.PASS, seconds=0.0)) for stage in beside or ()
+        }
 
     @property
     def facts(self) -> Facts:
@@ -99,6 +117,11 @@ class GoldenFlow:
         if stage not in self._runs:
             self._runs[stage] = self._enter(stage)
         return self._runs[stage]
+
+    @property
+    def runs(self) -> Mapping[Stage, StageRun]:
+        """What has been told so far."""
+        return {stage: reached.run for stage, reached in self._runs.items()}
 
     def stopped_at(self) -> Stage | None:
         """The first stage, in the order of the story, where a cloud stopped it or we lost sight; None so far."""
@@ -119,8 +142,10 @@ class GoldenFlow:
                 run = StageRun(stage=stage, outcome=Outcome.BLOCKED, seconds=0.0, detail=f"blocked by {culprit.title}")
                 self._record(run)
                 return Reached(run, culprit)
-        cell = {"src": self.pair.src, "dst": self.pair.dst}
-        self.journal.write("stage_started", **cell, stage=stage)
+        if stage is Stage.LIFECYCLE:
+            self._at_the_end()
+        if not self._is_beside:
+            self.journal.write("stage_started", src=self.pair.src, dst=self.pair.dst, stage=stage)
         began_s = time.monotonic()
         outcome, detail = self._attempt(stage)
         run = StageRun(stage=stage, outcome=outcome, seconds=round(time.monotonic() - began_s, 2), detail=detail)
@@ -136,10 +161,13 @@ class GoldenFlow:
             raise
         except Exception as error:  # whatever it was, we could not find out, and the reader must see why
             logger.info("stage %s of %s is broken", stage.value, self.pair.id, exc_info=True)
+            self.errors[stage] = error
             return Outcome.BROKEN, self.journal.redact(str(error) or type(error).__name__)
         return Outcome.PASS, ""
 
     def _record(self, run: StageRun) -> None:
+        if self._is_beside:
+            return
         self.journal.write(
             "stage_ended",
             src=self.pair.src,

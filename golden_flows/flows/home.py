@@ -12,7 +12,7 @@ from golden_flows.clouds import mover
 from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.mover import Moved, Spooled
 from golden_flows.clouds.records import ImageRef
-from golden_flows.errors import CloudError, GuestError, Unsupported
+from golden_flows.errors import CloudError, GuestError, NeverUp, Unsupported
 from golden_flows.flows import machine, residue
 from golden_flows.flows.account import AtHome, prepare_at_home
 from golden_flows.flows.export import export_raw
@@ -52,6 +52,8 @@ class SourceImage:
     profile: Profile | None = None
     """The source as its image has it run: user, agent."""
     payload_sha256: str = ""
+    address: str = ""
+    """Of Anne's instance at home."""
     account: AtHome = field(default_factory=AtHome)
     machine: Machine | None = None
     """Read only where the instance is to come back."""
@@ -64,6 +66,8 @@ class SourceImage:
     trouble: str = ""
     """Why nothing came out; everything else is empty then."""
     remedy: str = ""
+    never_up: bool = False
+    """Whether it is that Anne's instance never came up."""
 
 
 def reads(at: Setting) -> tuple[str, ...]:
@@ -150,10 +154,11 @@ def _boot(at: Setting, source: SourceImage, record: Record, key: KeyPair, shim: 
     asked = request(home, image, "anne-home", instance.fitting(user_data_at_home()), key)
     facts = instance.testimony(instance.launch(asked, deadline), deadline)
     source.boot, source.account = facts, AtHome(password=instance.login.password)
+    source.address = instance.address
     source.profile = instance.profile
     if facts.report is None:
         keep_evidence(home, source, record)
-        raise CloudError(
+        raise NeverUp(
             f"Anne's instance never came up at home: server {facts.server_id} on {home.name!r} is {facts.status}"
             + (f" ({facts.fault})" if facts.fault else "")
             + (f" and silent; {what_the_console_tells(facts.console)}" if facts.status == "ACTIVE" else ""),

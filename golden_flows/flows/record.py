@@ -39,8 +39,10 @@ def _stage_of(name: str) -> Stage:
 class Record:
     """Writes for one cell; ``stage`` is where the story is now."""
 
-    def __init__(self, journal: Journal, pair: Pair, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, journal: Journal, pair: Pair, clock: Clock = SYSTEM_CLOCK, control: str = "") -> None:
+        """``control``: whose words and evidence these are, where they are not the story's own."""
         self._journal = journal
+        self._control = control
         self._pair = pair
         self._now_s = clock.now_s
         self.stage = Stage.EXPORT
@@ -55,7 +57,8 @@ class Record:
 
     def say(self, text: str) -> None:
         """Tell those who wait what is being done."""
-        self._journal.write("step", src=self._pair.src, dst=self._pair.dst, stage=self.stage, text=text)
+        told = f"control {self._control}: {text}" if self._control else text
+        self._journal.write("step", src=self._pair.src, dst=self._pair.dst, stage=self.stage, text=told)
 
     def ramp(self, ramp: Ramp) -> None:
         """How a burst came up, for the reports."""
@@ -83,6 +86,7 @@ class Record:
 
     def keep(self, name: str, text: str, source: str, media_type: str = "text/plain") -> None:
         content = text.encode("utf-8", "replace")
+        name = f"control.{self._control}.{name}" if self._control else name
         self._journal.evidence(self._pair, self.stage, name, content, source=source, media_type=media_type)
 
     def keep_bytes(self, name: str, content: bytes, source: str) -> None:

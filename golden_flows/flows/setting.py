@@ -17,6 +17,8 @@ from golden_flows.own_image import OwnImage
 
 TRANSFER_TIMEOUT_S = 3600.0
 CLEANUP_TIMEOUT_S = 120.0
+CONTROLS_TIMEOUT_S = 1800.0
+"""For all controls of a cell; none is begun after that. Each ends by itself, as the story's own boots do."""
 SHELL_TIMEOUT_S = 40.0
 LIMITS_TIMEOUT_S = 120.0
 """For a handful of servers that are deleted as soon as they are accepted."""

@@ -19,7 +19,7 @@ import filelock
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from cattrs.preconf.json import make_converter
 
-from golden_flows.errors import CloudError, InteropError
+from golden_flows.errors import CloudError, InteropError, NeverUp
 from golden_flows.flows.home import SourceImage
 from golden_flows.waiting import Deadline, wait_for
 
@@ -66,7 +66,8 @@ class SourceShelf:
         """
         source = self._mine.get(name) or self._take(name, make, waiting, deadline)
         if source.trouble:
-            raise CloudError(f"{name} gave no image when the first cell asked for it: {source.trouble}", source.remedy)
+            kind = NeverUp if source.never_up else CloudError
+            raise kind(f"{name} gave no image when the first cell asked for it: {source.trouble}", source.remedy)
         if source.moved is None:
             # Memory was measured for this cell; it says nothing of a later one's, and nothing of another process's.
             self._mine[name] = _for_others(source)
@@ -109,7 +110,7 @@ class SourceShelf:
         try:
             source = make(spool)
         except InteropError as error:
-            self._keep(name, SourceImage(trouble=error.what, remedy=error.remedy))
+            self._keep(name, SourceImage(trouble=error.what, remedy=error.remedy, never_up=isinstance(error, NeverUp)))
             raise
         if source.moved is None:
             self._keep(name, source)
