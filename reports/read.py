@@ -12,6 +12,7 @@ from typing import Any
 from golden_flows.errors import InteropError, UsageError
 from golden_flows.guideline import load_guideline
 from golden_flows.journal import SCHEMA, is_held, read_events
+from golden_flows.model.attribution import Answer, Attribution, Control, Party, Shown, together
 from golden_flows.model.burst import Ramp
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.evidence import Evidence, EvidenceLevel
@@ -89,6 +90,20 @@ class _Draft:
     evidence: dict[Stage, list[Evidence]] = field(default_factory=dict)
     burst: Ramp | None = None
     judged_at: datetime | None = None
+    attributions: dict[tuple[Stage, tuple[str, ...]], list[Attribution]] = field(default_factory=dict)
+    """Of all tellings, by what each is about."""
+
+    def whose(self) -> tuple[Attribution, ...]:
+        """Of what is still wrong when all was told: one verdict each, in the order of the story."""
+        wrong = (Outcome.FAIL, Outcome.BROKEN)
+        told = {name: one.outcome for name, one in self.told().items()}
+        stages = {one.stage: one.outcome for one in self.stages.values()}
+        order = list(Stage)
+        return tuple(
+            together(verdicts)
+            for (stage, checks), verdicts in sorted(self.attributions.items(), key=lambda one: order.index(one[0][0]))
+            if any(told.get(one) in wrong for one in checks) or (not checks and stages.get(stage) in wrong)
+        )
 
     def told(self) -> dict[str, Result]:
         """Of all tellings: a failure stays one; what a later telling could find out carries ``flaky=N``."""
@@ -124,6 +139,7 @@ class _Reading:
             "stage_ended": self.stage_ended,
             "evidence": self.evidence,
             "burst": self.burst,
+            "attribution": self.attribution,
             "retold": self.retold,
             "result": self.result,
             "resource_planned": self.resource,
@@ -203,6 +219,19 @@ class _Reading:
             up_s=tuple(float(one) for one in event["up_s"]),
             lacking=tuple(str(one) for one in event["lacking"]),
         )
+
+    def attribution(self, event: Event) -> None:
+        told = Attribution(
+            stage=Stage(event["stage"]),
+            checks=tuple(str(one) for one in event["checks"]),
+            party=Party(event["party"]) if event["party"] else None,
+            suspects=tuple(Party(one) for one in event["suspects"]),
+            reasons=tuple(str(one) for one in event["reasons"]),
+            answers={
+                Control(name): Answer(Shown(one["shown"]), str(one["words"])) for name, one in event["controls"].items()
+            },
+        )
+        self.cell(event).attributions.setdefault((told.stage, told.checks), []).append(told)
 
     def retold(self, event: Event) -> None:
         """The story begins anew: what went wrong with its stages is told again."""
@@ -299,6 +328,7 @@ class _Reading:
             evidence={stage: tuple(kept) for stage, kept in draft.evidence.items()},
             burst=draft.burst,
             judged_at=draft.judged_at,
+            attributions=draft.whose(),
         )
 
     def _stage(self, draft: _Draft, stage: Stage) -> StageRun | None:

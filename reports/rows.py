@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from golden_flows.model.attribution import Attribution
 from golden_flows.model.evidence import Evidence, EvidenceLevel
 from golden_flows.model.finding import Finding
 from golden_flows.model.guideline import Level, Requirement
@@ -230,6 +231,16 @@ def stage_troubles(cell: Cell) -> tuple[StageRun, ...]:
     order = list(Stage)
     wrong = (one for one in cell.stages if one.outcome in (Outcome.FAIL, Outcome.BROKEN) and one.detail)
     return tuple(sorted(wrong, key=lambda one: order.index(one.stage)))
+
+
+def about(one: Attribution) -> str:
+    """``boot (BT-1, BT-2)``."""
+    return one.stage.title + (f" ({', '.join(one.checks)})" if one.checks else "")
+
+
+def attributions(run: Run) -> tuple[tuple[Cell, Attribution], ...]:
+    """Of all pairs."""
+    return tuple((cell, one) for cell in run.cells for one in cell.attributions)
 
 
 def counts(outcomes: Iterable[Outcome]) -> dict[Outcome, int]:

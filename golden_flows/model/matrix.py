@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from golden_flows.model.attribution import Attribution
 from golden_flows.model.burst import Ramp
 from golden_flows.model.cloud import Pair, Profile
 from golden_flows.model.evidence import Evidence
@@ -60,6 +61,8 @@ class Cell:
     """None where there was none."""
     judged_at: datetime | None = None
     """When the last of its checks was judged; None where none was."""
+    attributions: tuple[Attribution, ...] = ()
+    """Whose it is that something went wrong, in the order of the story. No outcome depends on them."""
 
     def result(self, check_id: str) -> Result:
         """What the check said; ``NOT_RUN`` when it never spoke."""

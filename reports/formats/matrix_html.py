@@ -33,6 +33,7 @@ from reports.rows import (
     Judgement,
     PointRows,
     StageRows,
+    about,
     active_faults,
     active_variants,
     check_rows,
@@ -88,6 +89,7 @@ def page(run: Run, kept: dict[str, Kept], certified: Mapping[Pair, str]) -> str:
     found = templates()
     found.filters["duration"] = duration
     found.filters["passages"] = passages
+    found.filters["about"] = about
     found.filters["ramp_words"] = ramp.words
     found.filters["ramp_picture"] = ramp.picture
     columns = [_column(run, cell, certified.get(cell.pair)) for cell in run.cells]

@@ -21,8 +21,10 @@ from reports.rows import (
     WORDS,
     CheckRow,
     StageRows,
+    about,
     active_faults,
     active_variants,
+    attributions,
     check_rows,
     evidence_details,
     evidence_heads,
@@ -109,6 +111,8 @@ def _grid(run: Run) -> Iterator[str]:
         yield f"  - {prose(one.said)}"
     if not found:
         yield "Nothing: every check of every pair passed, or was proved not applicable."
+    for cell, whose in attributions(run):
+        yield f"- {prose(str(cell.pair))}, whose {prose(about(whose))} is: **{prose(whose.words)}**"
     yield ""
 
 
@@ -204,6 +208,7 @@ def _details(run: Run, cell: Cell) -> Iterator[str]:
     for one in wrong:
         words = f"stage {one.stage.title}: **{WORDS[one.outcome]}**"
         yield f"- {SYMBOLS[one.outcome]} {words}: {prose(one.detail)}"
+    yield from _whose(cell)
     for stage, row in rows:
         result, asked = row.result, row.requirement
         blocked = f" by stage {result.blocked_by.title}" if result.blocked_by else ""
@@ -220,6 +225,12 @@ def _details(run: Run, cell: Cell) -> Iterator[str]:
             links = (f"[{prose(kept.name)}](evidence/{kept.sha256})" for kept in stage.evidence)
             yield f"  - evidence: {', '.join(links)}"
     yield ""
+
+
+def _whose(cell: Cell) -> Iterator[str]:
+    for one in cell.attributions:
+        yield f"- whose {prose(about(one))} is: **{prose(one.words)}**"
+        yield from (f"  - {prose(reason)}" for reason in one.reasons)
 
 
 def _shown(run: Run, cell: Cell, kept: Mapping[str, Kept]) -> Iterator[str]:

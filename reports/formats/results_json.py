@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from golden_flows.model.attribution import Attribution
 from golden_flows.model.burst import Ramp
 from golden_flows.model.cloud import Profile
 from golden_flows.model.evidence import Evidence
@@ -78,7 +79,23 @@ def _cell(run: Run, cell: Cell) -> JSON:
             "all": {one.value: n for one, n in counts(run.outcomes(cell, required_only=False)).items()},
         },
         "burst": _burst(cell.burst) if cell.burst else None,
+        "attributions": [_attribution(one) for one in cell.attributions],
         "points": [_point(one) for one in points(run, cell)],
+    }
+
+
+def _attribution(one: Attribution) -> JSON:
+    return {
+        "stage": one.stage.value,
+        "checks": list(one.checks),
+        "party": one.party.value if one.party else None,
+        "suspects": [suspect.value for suspect in one.suspects],
+        "words": one.words,
+        "reasons": list(one.reasons),
+        "controls": [
+            {"control": control.value, "title": control.title, "shown": answer.shown.value, "words": answer.words}
+            for control, answer in one.answers.items()
+        ],
     }
 
 

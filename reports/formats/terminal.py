@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from golden_flows.model.attribution import Attribution
 from golden_flows.model.guideline import Level
 from golden_flows.model.matrix import Cell, Run
 from golden_flows.model.outcome import ExitCode, Outcome
@@ -26,8 +27,10 @@ from reports.rows import (
     Judgement,
     PointRows,
     StageRows,
+    about,
     active_faults,
     active_variants,
+    attributions,
     check_rows,
     evidence_details,
     evidence_words,
@@ -159,6 +162,8 @@ class _Page(Lines):
             self.line((f"  {mark} {meaning}", "dim"))
         for trouble in troubles(run, overview):
             self._trouble_of_many(trouble, overview)
+        for cell, whose in attributions(run):
+            self.line((f"{cell.pair}, whose {about(whose)} is: ", ""), (whose.words, "bold"))
 
     def _square(self, square: Square | None) -> Text:
         if square is None:
@@ -182,6 +187,8 @@ class _Page(Lines):
         for one in wrong:
             words = f"{SYMBOLS[one.outcome]} stage {one.stage.title} {WORDS[one.outcome]}"
             self.line((words, STYLES[one.outcome]), (f"  {one.detail}", ""), indent=2)
+        for whose in cell.attributions:
+            self.whose(whose)
         # Checks that share outcome and reason (all that one stage blocked) are said once.
         for _, group in groupby(rows, key=_sameness):
             together = list(group)
@@ -192,6 +199,11 @@ class _Page(Lines):
                     self._head(row)
             for text, style, indent in _explained(together[0]):
                 self.line((text, style), indent=indent)
+
+    def whose(self, one: Attribution) -> None:
+        self.line((f"whose {about(one)} is: ", ""), (one.words, "bold"), indent=2)
+        for reason in one.reasons:
+            self.line((reason, "dim"), indent=6)
 
     def _head(self, row: CheckRow) -> None:
         asked, outcome = row.requirement, row.result.outcome

@@ -138,6 +138,21 @@ class JournalBuilder:
         said = {"findings": [], "reason": "", "blocked_by": None, "seconds": 0.01, "flags": [], **fields}
         return self.say("result", src=src, dst=dst, check=check, outcome=outcome, **said)
 
+    def attribution(
+        self, stage: Stage, *checks: str, party: str | None = None, src: str = "private", dst: str = "public", why: str
+    ) -> JournalBuilder:
+        return self.say(
+            "attribution",
+            src=src,
+            dst=dst,
+            stage=stage.value,
+            checks=list(checks),
+            party=party,
+            suspects=[party] if party else ["image", "destination"],
+            reasons=[why],
+            controls={"own-image": {"shown": "same", "words": why}},
+        )
+
     def all_pass(self, *, but: tuple[str, ...] = (), src: str = "private", dst: str = "public") -> JournalBuilder:
         for stage in Stage:
             self.stage(stage, src=src, dst=dst)
@@ -191,6 +206,7 @@ def failing(journal: JournalBuilder) -> Path:
     journal.result("AP-1", "blocked", reason="no address to ask", blocked_by="secondary_nic")
     journal.result("PV-1", "broken", reason="the guest never reported")
     journal.result("UD-1", "not-applicable", reason="the cloud offers no user data: GET answered 404")
+    journal.attribution(Stage.SECONDARY_NIC, "N2-1", party="destination", why="it does so to its own image")
     return journal.end(1).folder
 
 
@@ -224,6 +240,9 @@ def hostile(journal: JournalBuilder) -> Path:
     journal.stage(Stage.BOOT, "broken", detail=HOSTILE)
     journal.result("N2-1", "fail", findings=[dict.fromkeys(("subject", "expected", "actual", "remedy"), HOSTILE)])
     journal.result("PV-1", "broken", reason=HOSTILE, flags=[HOSTILE])
+    journal.attribution(Stage.PV_DRIVERS, "PV-1", why=HOSTILE)
+    journal.attribution(Stage.SECONDARY_NIC, "N2-1", why=HOSTILE)
+    journal.attribution(Stage.BOOT, why=HOSTILE)
     return journal.end(1).folder
 
 
@@ -240,4 +259,5 @@ def crowd(journal: JournalBuilder) -> Path:
     journal.stage(Stage.BOOT, "broken", src="b", dst="c", detail=HOSTILE)
     journal.result("N2-1", "fail", src="b", dst="c", findings=wrong)
     journal.result("AP-1", "blocked", src="b", dst="c", blocked_by="boot")
+    journal.attribution(Stage.SECONDARY_NIC, "N2-1", src="b", dst="c", party="destination", why=HOSTILE)
     return journal.end(1).folder
