@@ -27,6 +27,14 @@ class InteropResult:
         (cell,) = self.document["cells"]
         return [check for point in cell["points"] for stage in point["stages"] for check in stage["checks"]]
 
+    def whose(self) -> dict[str, tuple[str | None, tuple[str, ...]]]:
+        """Who each trouble was laid to (None: undecided) and whom it may be, by checks that failed, else by stage."""
+        (cell,) = self.document["cells"]
+        return {
+            " ".join(one["checks"]) or one["stage"]: (one["party"], tuple(one["suspects"]))
+            for one in cell["attributions"]
+        }
+
     def evidence(self, name: str) -> str:
         """The text of a piece of evidence. Raises ``StopIteration`` for a name that is not there."""
         lines = (self.folder / "journal.jsonl").read_text("utf-8").splitlines()
@@ -58,12 +66,17 @@ def run_interop(
     *,
     image: str | None = None,
     options: Sequence[str] = (),
+    controls: bool = False,
     limit_s: float = 600,
     env: Mapping[str, str] | None = None,
 ) -> InteropResult:
-    """One whole run; the output is kept for the assertion message. ``env``: all of its environment."""
+    """One whole run; the output is kept for the assertion message. ``env``: all of its environment.
+
+    ``controls``: whether controls tell whose it is when a stage failed, which takes a few boots more.
+    """
     argv = [sys.executable, "-m", "pytest", "--pyargs", "interop_tests.test_golden_flow", "-p", "no:cacheprovider"]
     argv += ["--src", src, "--dst", dst, "--results", str(results), *options]
+    argv += [] if controls else ["--no-controls"]
     for fault in faults:
         argv += ["--fault", fault]
     if image is not None:

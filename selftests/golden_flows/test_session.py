@@ -27,7 +27,9 @@ __all__ = ["drive", "golden"]
 @pytest.mark.parametrize("image", [None, "golden-pocket"])
 def test_a_worker_gets_the_whole_context(image: str | None, tmp_path: Path) -> None:
     plan = Plan((Pair("a", "b"),), ("EX-1", "BT-1"), "2026.11")
-    context = RunContext("run-1", tmp_path, tmp_path / "scratch", plan, image, ("a",), "ticket", keep_export=True)
+    context = RunContext(
+        "run-1", tmp_path, tmp_path / "scratch", plan, image, ("a",), "ticket", keep_export=True, controls=False
+    )
     assert RunContext.loads(context.dumps()) == context
 
 
