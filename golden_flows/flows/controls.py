@@ -250,7 +250,8 @@ class Controls:
         if len(passed) == len(results):
             return Answer(Shown.CLEAN, f"{_listed(passed)} pass")
         if failed and not passed:
-            return Answer(Shown.SAME, shorten(f"{_listed(failed)} fail: {failed[0].findings[0]}"))
+            first = replace(failed[0].findings[0], remedy="")
+            return Answer(Shown.SAME, shorten(f"{_listed(failed)} fail: {first}"))
         if failed:
             return Answer(Shown.UNKNOWN, f"{_listed(failed)} fail, {_listed(passed)} pass: this is not the same")
         unknown = next(one for one in results if one.outcome is not Outcome.PASS)
