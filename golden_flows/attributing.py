@@ -13,6 +13,7 @@ from golden_flows.model.attribution import Attribution, Party, Trouble, attribut
 from golden_flows.model.guideline import Guideline, Level
 from golden_flows.model.matrix import Result, StageRun
 from golden_flows.model.outcome import Outcome
+from golden_flows.model.served import told_otherwise
 from golden_flows.model.stage import Stage
 
 STORED = "CV-2"
@@ -32,6 +33,8 @@ class Told:
     results: Sequence[Result]
     was_up_at_home: bool = False
     shim: str = ""
+    served: str = ""
+    """How what the destination told the guest of its NICs differs from the destination's own API."""
 
 
 def troubles(told: Told, guideline: Guideline) -> tuple[Trouble, ...]:
@@ -42,16 +45,17 @@ def troubles(told: Told, guideline: Guideline) -> tuple[Trouble, ...]:
 def _of_stage(stage: Stage, told: Told, guideline: Guideline) -> Iterator[Trouble]:
     mine = [one for one in told.results if guideline[one.check].stage is stage]
     by_proof: dict[Proof | None, list[str]] = {}
+    served = (Party.DESTINATION, told.served) if told.served and stage is Stage.SECONDARY_NIC else None
     for one in mine:
         if one.outcome is Outcome.FAIL:
-            by_proof.setdefault(proof_of(one.check, stage), []).append(one.check)
+            by_proof.setdefault(proof_of(one.check, stage) or served, []).append(one.check)
         elif one.outcome is Outcome.BROKEN and one.reason.startswith(OWN_FAILURE):
             by_proof.setdefault((Party.HARNESS, one.reason), []).append(one.check)
     run, error = told.runs.get(stage), told.errors.get(stage)
     if error is not None and not isinstance(error, InteropError):
         by_proof.setdefault((Party.HARNESS, f"the suite itself failed: {shorten(repr(error), 200)}"), [])
     elif run is not None and run.outcome in (Outcome.FAIL, Outcome.BROKEN) and not by_proof:
-        by_proof[None] = []
+        by_proof[served] = []
     for proof, checks in by_proof.items():
         yield Trouble(
             stage=stage,
@@ -93,13 +97,14 @@ def find_out(
     flow: GoldenFlow, anne: Anne, results: Sequence[Result], guideline: Guideline, ask: Ask | None
 ) -> tuple[Attribution, ...]:
     """A verdict on every trouble of this cell; ``ask``: None where no controls are to be run."""
-    source = anne.source
+    source, boot = anne.source, flow.facts.boot
     told = Told(
         runs=flow.runs,
         errors=flow.errors,
         results=results,
         was_up_at_home=source.boot is not None and source.boot.report is not None,
         shim=anne.shim.name if anne.shim else "",
+        served=told_otherwise(boot.report, boot.ports) if boot and boot.report else "",
     )
     return verdicts(told, guideline, ask)
 

@@ -138,3 +138,13 @@ def test_a_conversion_is_sound_where_its_checks_say_so(
         story = replace(story, results=[one for one in story.results if one.check != "CV-2"])
     (one,) = (found for found in troubles(story, GUIDELINE) if found.stage is Stage.SECONDARY_NIC)
     assert one.stored_is_sound is sound
+
+
+def test_what_the_metadata_says_otherwise_than_the_api_is_the_destination_s() -> None:
+    asked = Asked()
+    story = replace(told("N2-1", secondary_nic="fail"), served="network_data.json tells of no port")
+    (verdict,) = verdicts(story, GUIDELINE, asked)
+    assert (verdict.party, verdict.checks, asked.troubles) == (Party.DESTINATION, ("N2-1",), ())
+    assert "tells of no port" in verdict.reasons[0]
+    (elsewhere,) = troubles(replace(story, results=told("AP-1").results, runs={}), GUIDELINE)
+    assert elsewhere.proof is None, "it explains nothing of other stages"
