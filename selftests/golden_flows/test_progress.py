@@ -34,3 +34,17 @@ def test_control_characters_of_a_cloud_are_shown_and_do_nothing(is_terminal: boo
     assert "\x1b]0;" not in told
     assert "\x07" not in told
     assert told.count(SEEN) >= 2
+
+
+@pytest.mark.parametrize(
+    ("party", "words"), [("destination", "is: destination"), (None, "is: undecided: image or destination")]
+)
+def test_whose_it_is_is_shown_as_soon_as_it_is_known(party: str | None, words: str, tmp_path: Path) -> None:
+    screen = io.StringIO()
+    progress = Progress(Console(file=screen, width=200, color_system=None))
+    event = {"event": "attribution", **CELL, "stage": "boot", "checks": ["BT-1"], "party": party}
+    journal = tmp_path / "journal.jsonl"
+    journal.write_text(json.dumps({**event, "suspects": ["image", "destination"], "reasons": []}) + "\n", "utf-8")
+    progress.follow(journal)
+    progress.stop()
+    assert f"whose boot (BT-1) {words}" in screen.getvalue()

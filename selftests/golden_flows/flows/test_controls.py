@@ -260,3 +260,19 @@ def test_a_journal_that_cannot_be_written_ends_the_run(tell: Tell, monkeypatch: 
     monkeypatch.setattr(story.home.journal, "write", full)
     with pytest.raises(RecordError):
         controls.answer([BOOT])
+
+
+def test_an_interrupt_ends_the_controls_and_takes_their_server_along(
+    tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = tell()
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Instance, "testimony", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        story.controls.answer([BOOT])
+    assert story.open(story.abroad, "server") == ["interop-t1-anne"]
+    assert story.abroad.cloud.cleanup(Deadline.after(30)).failures == ()
+    assert story.open(story.abroad, "keypair") == []
