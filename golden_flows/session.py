@@ -26,6 +26,7 @@ from golden_flows.journal import Journal
 from golden_flows.judging import judge
 from golden_flows.ledger import Ledger, read_ledger
 from golden_flows.lending import Lending, guests_of
+from golden_flows.model.attribution import Attribution, Trouble, attribute, proof_of
 from golden_flows.model.check import Check
 from golden_flows.model.cloud import Pair
 from golden_flows.model.guideline import Guideline
@@ -207,7 +208,15 @@ class Session:
             seconds=result.seconds,
             flags=list(result.flags),
         )
+        self._attribute_the_end(pair, result)
         return result
+
+    def _attribute_the_end(self, pair: Pair, result: Result) -> None:
+        """What fails in the very end, when nothing is left to be tried, but says by itself whose it is."""
+        stage = self.guideline[result.check].stage
+        proof = proof_of(result.check, stage)
+        if stage is Stage.LIFECYCLE and result.outcome is Outcome.FAIL and proof:
+            self._write_verdict(pair, attribute(Trouble(stage=stage, checks=(result.check,), proof=proof)))
 
     def flow(self, pair: Pair) -> GoldenFlow:
         """The story of this cell; raises ``InteropError`` when one of its clouds cannot be used at all."""
@@ -257,17 +266,20 @@ class Session:
             logger.warning("whose trouble it is in %s could not be found out", flow.pair.id, exc_info=True)
             return
         for one in verdicts:
-            self.journal.write(
-                "attribution",
-                src=flow.pair.src,
-                dst=flow.pair.dst,
-                stage=one.stage,
-                checks=list(one.checks),
-                party=one.party,
-                suspects=list(one.suspects),
-                reasons=list(one.reasons),
-                controls={control.value: answer for control, answer in one.answers.items()},
-            )
+            self._write_verdict(flow.pair, one)
+
+    def _write_verdict(self, pair: Pair, verdict: Attribution) -> None:
+        self.journal.write(
+            "attribution",
+            src=pair.src,
+            dst=pair.dst,
+            stage=verdict.stage,
+            checks=list(verdict.checks),
+            party=verdict.party,
+            suspects=list(verdict.suspects),
+            reasons=list(verdict.reasons),
+            controls={control.value: answer for control, answer in verdict.answers.items()},
+        )
 
     def goes_straight(self, pair: Pair) -> bool:
         """Whether nobody needs a copy of what this source gives: no other cell, and nobody who wants to keep it."""

@@ -128,6 +128,7 @@ PROVEN_BY_STAGE: Mapping[Stage, tuple[Party, str]] = {
 _HANDED_OUT = (Party.SOURCE, "the same bytes are asked of the source twice, and held against one another")
 _SERVED = (Party.DESTINATION, "what the destination tells the guest is held against the destination's own API")
 _ANSWERED = (Party.DESTINATION, "the destination's API answered that, whatever ran there")
+_SERVICE = (Party.DESTINATION, "the destination's metadata service answered that, whoever asked")
 _BROUGHT = (Party.IMAGE, "it was read on the disk that travelled")
 PROVEN_BY_CHECK: Mapping[str, tuple[Party, str]] = {
     "TX-1": _HANDED_OUT,
@@ -141,11 +142,19 @@ PROVEN_BY_CHECK: Mapping[str, tuple[Party, str]] = {
     "N1-9": _SERVED,
     "N2-13": _BROUGHT,
     "MD-3": _SERVED,
+    "MD-4": _SERVICE,
     "MD-5": _SERVED,
+    "MD-6": _SERVICE,
+    "MD-7": _SERVICE,
+    "MD-9": (Party.DESTINATION, "the drive is of the destination's making"),
+    "MD-11": _SERVICE,
+    "MD-13": _SERVICE,
     "MD-14": _SERVED,
+    "MD-15": _SERVICE,
     "AU-6": _ANSWERED,
     "PV-3": _BROUGHT,
     "UD-6": _ANSWERED,
+    "LC-1": (Party.DESTINATION, "the destination's own words before a stop are held against those after it"),
 }
 """Failures that say by themselves whose they are: no control could say more."""
 

@@ -17,8 +17,10 @@ from golden_flows.flows.setting import Setting
 from golden_flows.guideline import load_guideline
 from golden_flows.journal import Journal, read_events
 from golden_flows.model.attribution import Party, Trouble, attribute
+from golden_flows.model.check import Check
 from golden_flows.model.cloud import Pair
 from golden_flows.model.facts import Facts
+from golden_flows.model.matrix import Result
 from golden_flows.model.outcome import Outcome
 from golden_flows.model.plan import Plan
 from golden_flows.model.stage import Stage
@@ -100,3 +102,17 @@ def test_a_journal_that_cannot_be_written_is_not_passed_over(session: Session, m
 
     with pytest.raises(RecordError):
         tell(session, monkeypatch, full)
+
+
+@pytest.mark.parametrize(("check", "parties"), [("LC-1", ["destination"]), ("LC-2", []), ("BT-1", [])])
+def test_what_fails_in_the_very_end_and_says_whose_it_is_is_told_too(
+    check: str, parties: list[str], session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A leftover names its cloud itself; what fails earlier waits for the controls."""
+    failed = Result(check=check, outcome=Outcome.FAIL)
+    monkeypatch.setattr(golden_flows.session, "judge", lambda *_: failed)
+    monkeypatch.setattr(Session, "flow", lambda *_: None)
+    session.checks = {check: cast(Check, None)}
+    assert session.judge(Pair("a", "b"), check) == failed
+    written = [one for one in read_events(session.journal.path) if one["event"] == "attribution"]
+    assert [one["party"] for one in written] == parties
