@@ -10,7 +10,7 @@ import pytest
 from golden_flows.ledger import read_ledger
 from selftests.flows.interop import InteropResult, run_interop
 
-pytestmark = pytest.mark.qemu
+pytestmark = [pytest.mark.qemu, pytest.mark.nightly]
 
 
 def controls_of(result: InteropResult) -> dict[str, str]:
@@ -38,7 +38,6 @@ def test_a_destination_that_boots_nobody_is_told_from_the_image(tmp_path: Path) 
     assert "back on the source went well" in page
 
 
-@pytest.mark.nightly
 def test_a_conversion_that_damages_the_disk_is_told_from_the_destination(tmp_path: Path) -> None:
     """Its own image boots, which nobody brought in; hers does at home; and the bytes are not those that were sent."""
     result = run_interop("private", "public-lite", tmp_path, ["public-lite:flip_bit_conv=510"], controls=True)
@@ -48,7 +47,6 @@ def test_a_conversion_that_damages_the_disk_is_told_from_the_destination(tmp_pat
     assert controls_of(result) == {"own-image": "clean", "back-home": "clean"}
 
 
-@pytest.mark.nightly
 def test_a_source_that_snapshots_another_disk_is_told_from_the_image(tmp_path: Path) -> None:
     """What came out of it lacks her app on both clouds, and her own instance still has it."""
     result = run_interop("private", "public-lite", tmp_path, ["private:old_snapshot"], controls=True)
@@ -58,14 +56,12 @@ def test_a_source_that_snapshots_another_disk_is_told_from_the_image(tmp_path: P
     assert controls_of(result)["restart-at-home"] == "clean"
 
 
-@pytest.mark.nightly
 def test_a_damaged_export_is_the_source_s_and_starts_no_control(tmp_path: Path) -> None:
     result = run_interop("private", "public-lite", tmp_path, ["private:flip_bit_at"], controls=True)
     assert result.whose() == {"EX-3": only("source")}, result.explain()
     assert not any('"event": "control"' in one for one in (result.folder / "journal.jsonl").open(encoding="utf-8"))
 
 
-@pytest.mark.nightly
 def test_an_image_that_boots_nowhere_is_told_from_its_cloud(tmp_path: Path) -> None:
     """The source runs its own golden image beside it."""
     disk = tmp_path / "nothing.raw"
@@ -79,7 +75,6 @@ def test_an_image_that_boots_nowhere_is_told_from_its_cloud(tmp_path: Path) -> N
     assert controls_of(result)["golden-image"] == "clean"
 
 
-@pytest.mark.nightly
 def test_a_metadata_service_that_nobody_reaches_is_the_destination_s(tmp_path: Path) -> None:
     result = run_interop("private", "rawstore", tmp_path, ["rawstore:md_off"], controls=True)
     whose = result.whose()
@@ -88,7 +83,6 @@ def test_a_metadata_service_that_nobody_reaches_is_the_destination_s(tmp_path: P
     assert any("MD-2" in one and party == "destination" for one, (party, _) in whose.items()), result.explain()
 
 
-@pytest.mark.nightly
 def test_an_error_of_this_suite_is_its_own(tmp_path: Path) -> None:
     trips = ["-p", "selftests.flows.suite_trips"]
     result = run_interop("private", "public-lite", tmp_path, options=trips, controls=True)
@@ -98,7 +92,6 @@ def test_an_error_of_this_suite_is_its_own(tmp_path: Path) -> None:
     assert "KeyError('no such word')" in cell["attributions"][0]["reasons"][0]
 
 
-@pytest.mark.nightly
 def test_without_controls_what_needs_one_is_undecided_and_says_so(tmp_path: Path) -> None:
     result = run_interop("private", "public-lite", tmp_path, ["public-lite:no_boot"])
     assert result.whose()["BT-1 BT-2"][0] is None, result.explain()
