@@ -16,6 +16,7 @@ from golden_flows.model.outcome import Outcome
 from reports.atomic import put_bytes
 from reports.rows import (
     CheckRow,
+    about,
     active_faults,
     active_variants,
     check_rows,
@@ -74,6 +75,7 @@ def _properties(run: Run, cell: Cell) -> dict[str, str]:
         "started_at": run.started_at.isoformat(),
         "ended_at": run.ended_at.isoformat() if run.ended_at else "never: killed or still running",
         "exit_code": str(run.exit_code.value),
+        "whose": "; ".join(f"{about(one)}: {one.words}" for one in cell.attributions) or "nobody was asked",
         **{f"seconds.{one.stage.value}": f"{one.seconds:.3f}" for one in cell.stages},
     }
 

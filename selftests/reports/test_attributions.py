@@ -14,7 +14,7 @@ from golden_flows.model.guideline import Guideline
 from golden_flows.model.matrix import Run
 from golden_flows.model.outcome import ExitCode
 from golden_flows.model.stage import Stage
-from reports.formats import matrix_html, matrix_md, results_json, terminal
+from reports.formats import junit_xml, matrix_html, matrix_md, results_json, terminal
 from reports.read import read_run
 
 if TYPE_CHECKING:
@@ -64,6 +64,11 @@ def test_a_machine_reads_it_too(failing: Path, healthy: Path, load: Load) -> Non
     assert whose["words"] == "the destination"
     own = {"control": "own-image", "title": Control.OWN_IMAGE.title, "shown": "same", "words": WHY}
     assert whose["controls"] == [own]
+
+
+def test_ci_reads_it_beside_the_pair(failing: Path, load: Load) -> None:
+    text = junit_xml.write(read_run(failing, load=load), failing).read_text("utf-8")
+    assert 'name="whose" value="secondary NIC (N2-1): the destination"' in text
 
 
 def test_of_what_a_later_telling_found_out_nothing_is_laid_to_anybody(journal: JournalBuilder, load: Load) -> None:
