@@ -242,6 +242,8 @@ class Controls:
         checks = [one for one in trouble.checks if is_annes or one not in ABOUT_HOME]
         if trouble.checks and not checks:
             return Answer(Shown.UNKNOWN, "only Anne's image can be asked for what was at home")
+        if trouble.stage is Stage.APPLICATION and not is_annes and not _has_app(flow):
+            return Answer(Shown.UNKNOWN, "user data did not install Anne's app there")
         if not checks:
             return _how_far(flow, Stage.BOOT if trouble.at_home else trouble.stage)
         results = [judge(flow, self._guideline[one], self._checks[one]) for one in checks]
@@ -302,6 +304,13 @@ class Controls:
         if answer.status == 200 and hashlib.sha256(answer.body).hexdigest() == self._anne.source.payload_sha256:
             return Answer(Shown.CLEAN, "her app answers, with her data")
         return Answer(Shown.SAME, f"her app answers {answer.status}, without her data")
+
+
+def _has_app(flow: GoldenFlow) -> bool:
+    """Whether an image that came without it has been given it. Not everywhere does user data reach a guest."""
+    flow.reach(Stage.BOOT)
+    boot = flow.facts.boot
+    return boot is not None and boot.report is not None and boot.report.user_data.exit_code == 0
 
 
 def _how_far(flow: GoldenFlow, stage: Stage) -> Answer:

@@ -213,9 +213,25 @@ def test_where_anne_started_from_the_golden_image_there_is_no_other_at_home(tell
 
 
 def test_only_anne_s_image_is_asked_for_what_was_at_home(tell: Tell) -> None:
-    story = tell()
+    story = tell(silent=COPIES)  # nobody waits for an app then
     (asked,) = story.controls.answer([Trouble(stage=Stage.APPLICATION, checks=("AP-5",))])
     assert asked.answers[OWN] == Answer(Shown.UNKNOWN, "only Anne's image can be asked for what was at home")
+
+
+def test_an_image_that_user_data_did_not_give_the_app_is_not_asked_for_it(
+    tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a cloud without user data the destination's own image has no app, and that is nobody's fault."""
+    story, report = tell(), healthy_report()
+    assert report is not None
+    without = replace(report, user_data=replace(report.user_data, exit_code=None))
+
+    def testimony(guest: Instance, facts: BootFacts, deadline: Deadline) -> BootFacts:
+        return replace(facts, report=without if facts.name.endswith("own-image") else None)
+
+    monkeypatch.setattr(Instance, "testimony", testimony)
+    (asked,) = story.controls.answer([Trouble(stage=Stage.APPLICATION, checks=("AP-1",))])
+    assert asked.answers[OWN] == Answer(Shown.UNKNOWN, "user data did not install Anne's app there")
 
 
 def test_several_troubles_share_the_boots(tell: Tell) -> None:
