@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from golden_flows.agents import load_agent
+from golden_flows.checks.boot import ends_in_failure, what_the_console_tells
 from golden_flows.clouds import mover
 from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.records import ImageRef
@@ -47,6 +48,7 @@ from golden_flows.model.attribution import (
 )
 from golden_flows.model.check import Check
 from golden_flows.model.cloud import travelling
+from golden_flows.model.facts import BootFacts
 from golden_flows.model.guideline import Guideline
 from golden_flows.model.image_facts import ImportFacts
 from golden_flows.model.matrix import Result
@@ -281,13 +283,22 @@ class Controls:
 
         def ask(trouble: Trouble) -> Answer:
             if trouble.stage is Stage.BOOT:
-                came = again.report is not None
-                return Answer(Shown.CLEAN, "it reported") if came else Answer(Shown.SAME, "it did not report again")
+                return self._came_up(guest, again)
             if trouble.stage in (Stage.USER_DATA, Stage.APPLICATION):
                 return self._ask_app(guest)
             return Answer(Shown.UNKNOWN, f"it is not asked about {trouble.stage.title}")
 
         yield ask
+
+    def _came_up(self, guest: Instance, again: BootFacts) -> Answer:
+        """Nobody can log in to it any more: its key is gone. So silence says something only where its console does."""
+        if again.report is not None:
+            return Answer(Shown.CLEAN, "it reported again")
+        if self._ask_app(guest).shown is Shown.CLEAN:
+            return Answer(Shown.CLEAN, "her app answers")
+        if ends_in_failure(again.console) or guest.reports():
+            return Answer(Shown.SAME, f"it did not come up again; {what_the_console_tells(again.console)}")
+        return Answer(Shown.UNKNOWN, "its console does not say whether it came up")
 
     def _ask_app(self, guest: Instance) -> Answer:
         """Whether Anne's data is on the disk from which the copy was made, and her app serves it."""

@@ -13,6 +13,7 @@ import pytest
 from golden_flows.clouds import mover
 from golden_flows.clouds.cloud import Cloud
 from golden_flows.errors import CloudError, RecordError
+from golden_flows.flows import controls
 from golden_flows.flows.anne import Anne
 from golden_flows.flows.controls import Controls
 from golden_flows.flows.home import SourceImage
@@ -97,6 +98,7 @@ def tell(drive: Drive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tell:
             return replace(facts, report=healthy_report() if up else None, console="No bootable device.\n")
 
         monkeypatch.setattr(Instance, "testimony", testimony)
+        monkeypatch.setattr(controls, "APP_TIMEOUT_S", 0.1)  # there is no guest, and so no app
         return Story(home, abroad, anne, at, server.id)
 
     return told
@@ -192,6 +194,24 @@ def test_a_destination_without_an_image_of_its_own_leaves_it_undecided(tell: Tel
     assert attribute(asked).party is None
 
 
+def test_an_instance_at_home_whose_console_says_nothing_is_no_proof(
+    tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can log in to it any more."""
+    story = tell(silent=COPIES | {"anne-home"})
+
+    def testimony(
+        guest: Instance, facts: BootFacts, deadline: Deadline, *, not_boot_ids: Collection[str] = ()
+    ) -> BootFacts:
+        up = facts.name.endswith("own-image")
+        return replace(facts, report=healthy_report() if up else None, console="" if not_boot_ids else "grub> ")
+
+    monkeypatch.setattr(Instance, "testimony", testimony)
+    (asked,) = story.controls.answer([BOOT])
+    assert asked.answers[RESTART].shown is Shown.UNKNOWN
+    assert attribute(asked).suspects == (Party.SOURCE, Party.IMAGE)
+
+
 def test_what_never_came_up_at_home_is_held_against_the_golden_image_there(tell: Tell) -> None:
     trouble = Trouble(stage=Stage.EXPORT, at_home=True)
     story = tell(at_home=True)
@@ -243,7 +263,7 @@ def test_several_troubles_share_the_boots(tell: Tell) -> None:
 
 
 def test_no_control_is_begun_when_their_time_is_up(tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("golden_flows.flows.controls.CONTROLS_TIMEOUT_S", 0.0)
+    monkeypatch.setattr(controls, "CONTROLS_TIMEOUT_S", 0.0)
     story = tell()
     (asked,) = story.controls.answer([BOOT])
     assert {one.shown for one in asked.answers.values()} == {Shown.UNKNOWN}
@@ -272,10 +292,10 @@ def test_a_journal_that_cannot_be_written_ends_the_run(tell: Tell, monkeypatch: 
     def full(*_: object, **__: object) -> None:
         raise RecordError("disk full")
 
-    controls = story.controls
+    mine = story.controls
     monkeypatch.setattr(story.home.journal, "write", full)
     with pytest.raises(RecordError):
-        controls.answer([BOOT])
+        mine.answer([BOOT])
 
 
 def test_an_interrupt_ends_the_controls_and_takes_their_server_along(
