@@ -39,7 +39,6 @@ from golden_flows.guests.tcp import http_get, url_of
 from golden_flows.judging import judge
 from golden_flows.model.attribution import (
     ABOUT_HOME,
-    UNASKED,
     Answer,
     Control,
     Shown,
@@ -62,6 +61,8 @@ BEFORE_BOOT = (Stage.EXPORT, Stage.TRANSFER, Stage.IMPORT, Stage.CONVERSION)
 TWO_ABROAD = 2
 """Guests that the story itself has abroad at most, so that there is room for as many."""
 
+TIME_IS_UP = Answer(Shown.UNKNOWN, "the time for controls was up")
+
 Ask = Callable[[Trouble], Answer]
 
 
@@ -75,27 +76,13 @@ class Controls:
         self._deadline = Deadline.after(CONTROLS_TIMEOUT_S)
         self._stopped_at_home = False
 
-    def _knowing_images(self, trouble: Trouble) -> Trouble:
-        """Which image is which, by name and by hash; what cannot be looked up is another one."""
-        own, golden = self._find(self._at.dst), self._find(self._at.src)
-        annes = None
-        if self._at.own_image is None:
-            with contextlib.suppress(InteropError):
-                annes = self._at.src.source_image()
-        return replace(trouble, own_is_annes=_is_one(own, annes), own_is_golden=_is_one(own, golden))
-
-    @staticmethod
-    def _find(cloud: Cloud) -> ImageRef | None:
-        try:
-            return cloud.own_image()
-        except RecordError:
-            raise
-        except InteropError:
-            return None
-
     def answer(self, troubles: Sequence[Trouble]) -> tuple[Trouble, ...]:
         """The troubles with what the controls showed of each: those that could still help, one after the other."""
-        troubles = [self._knowing_images(one) for one in troubles]
+        own, golden = _found(self._at.dst.own_image), _found(self._at.src.own_image)
+        annes = None if self._at.own_image else _found(self._at.src.source_image)
+        troubles = [
+            replace(one, own_is_annes=_is_one(own, annes), own_is_golden=_is_one(own, golden)) for one in troubles
+        ]
         for control in Control:
             asked = [number for number, one in enumerate(troubles) if could_help(control, one)]
             if not asked:
@@ -112,12 +99,12 @@ class Controls:
         record = Record(journal, pair, control=control.value)
         record.stage = troubles[0].stage
         began_s = time.monotonic()
+        if self._deadline.left_s <= 0:
+            return [TIME_IS_UP] * len(troubles)
         record.say(control.title)
         try:
-            if self._deadline.left_s <= 0:
-                raise WaitTimeout("a place in the time for controls", CONTROLS_TIMEOUT_S, "others at work")
             with self._told(control, troubles, record) as ask:
-                answers = [ask(one) if self._deadline.left_s > 0 else UNASKED for one in troubles]
+                answers = [ask(one) if self._deadline.left_s > 0 else TIME_IS_UP for one in troubles]
         except RecordError:
             raise
         except Exception as error:  # whatever it was, this control tells nothing, and the reader must see why
@@ -340,7 +327,15 @@ def _active(imported: ImportFacts) -> str:
     return imported.image_id
 
 
+def _found(find: Callable[[], ImageRef]) -> ImageRef | None:
+    try:
+        return find()
+    except InteropError:
+        return None
+
+
 def _is_one(one: ImageRef | None, other: ImageRef | None) -> bool:
+    """By name or by hash; what could not be looked up is another one."""
     if one is None or other is None:
         return False
     digests = (one.os_hash_value, other.os_hash_value)

@@ -300,7 +300,7 @@ def _speaks_against(party: Party, trouble: Trouble) -> str:
     if party is Party.DESTINATION and shown(Control.OWN_IMAGE) is Shown.SAME:
         return "so it is the destination: it does so to its own image"
     if party is Party.CONVERSION and trouble.stored_is_sound is False:
-        return "so it is the conversion: what the destination stored is not what was sent"
+        return "so it is the conversion: what the destination stored failed its own checks"
     if (
         party is Party.CONVERSION
         and (shown(Control.GOLDEN_IMAGE), shown(Control.OWN_IMAGE)) == (Shown.SAME, Shown.CLEAN)

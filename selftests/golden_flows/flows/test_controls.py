@@ -266,7 +266,7 @@ def test_no_control_is_begun_when_their_time_is_up(tell: Tell, monkeypatch: pyte
     monkeypatch.setattr(controls, "CONTROLS_TIMEOUT_S", 0.0)
     story = tell()
     (asked,) = story.controls.answer([BOOT])
-    assert {one.shown for one in asked.answers.values()} == {Shown.UNKNOWN}
+    assert {one.words for one in asked.answers.values()} == {"the time for controls was up"}
     assert story.made(story.abroad, "server") == ["anne"]
 
 
