@@ -136,6 +136,7 @@ PROVEN_BY_CHECK: Mapping[str, tuple[Party, str]] = {
     "TX-4": (Party.CONVERSION, "what the destination stored is held against what was sent"),
     "TX-5": _ANSWERED,
     "TX-6": (Party.HARNESS, "it is this suite's own memory"),
+    "EX-8": _BROUGHT,
     "BT-3": _BROUGHT,
     "BT-8": (Party.DESTINATION, "the hardware is the destination's"),
     "N1-1": _SERVED,
