@@ -6,6 +6,7 @@ environment: the run itself (and openstacksdk with it) is imported only when the
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -152,6 +153,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     code = run.begin()
     if code is None:
         config.pluginmanager.register(run, "golden-flows-run")
+        # Each full collection would look at all that openstacksdk has imported, which stays anyway: of ten cells,
+        # collecting took twice as long as plain pytest takes.
+        gc.freeze()
     return code
 
 
