@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import machine, metadata
+from benchmarks import bare_network, machine, metadata
 from benchmarks.boot_profile import Sampler
 from benchmarks.console import Console
 from benchmarks.machine import FORMS, Form
@@ -24,7 +24,7 @@ from benchmarks.monitor import Monitor
 
 UUID = "11111111-2222-4333-8444-555555555555"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKKK bare"
-GATEWAY, GUEST = "192.168.100.1", "192.168.100.10"
+GUEST = "192.168.100.10"
 BOOT_TIMEOUT_S = 180.0
 POWERDOWN_TIMEOUT_S = 60.0
 
@@ -56,40 +56,20 @@ def main() -> int:
     offer = {"kernel": asked.kernel, "sha256": hashlib.sha256(bundle).hexdigest()}
     files = metadata.documents(form, UUID, KEY, offer)
     metadata.write_config_drive(files, asked.folder / "config.iso")
-    _make_networks(form)
-    metadata.serve(files, bundle)
-    dnsmasq = _start_dhcp(form, asked.folder)
-    try:
+    bare_network.make(len(form.nics), _taps(form))
+    metadata.serve(lambda address: files, bundle)
+    with bare_network.dhcp({form.nics[0].mac: GUEST}, asked.folder):
         boots = _boots(form, asked.disk, asked.folder, reboot=asked.reboot, profile=asked.profile)
-    finally:
-        dnsmasq.kill()
-        dnsmasq.wait()
     print(json.dumps([asdict(boot) for boot in boots]))
     return 0
 
 
-def _make_networks(form: Form) -> None:
-    lines = ["link set lo up"]
-    for number, nic in enumerate(form.nics):
-        bridge = f"br{number}"
-        lines += [f"link add {bridge} type bridge stp_state 0 forward_delay 0", f"link set {bridge} up"]
-        lines += [f"tuntap add dev {nic.tap} mode tap", f"link set {nic.tap} master {bridge} up"]
-    lines += [f"address add {GATEWAY}/24 dev br0", f"address add {metadata.ADDRESS}/32 dev br0"]
-    subprocess.run(["ip", "-batch", "-"], input="\n".join(lines).encode(), check=True)
-
-
-def _start_dhcp(form: Form, folder: Path) -> subprocess.Popen[bytes]:
-    routes = f"{metadata.ADDRESS}/32,{GATEWAY},0.0.0.0/0,{GATEWAY}"
-    argv = [
-        *("dnsmasq", "--conf-file=/dev/null", "--no-daemon", "--user=root", "--group=root", "--pid-file="),
-        *("--port=0", "--no-ping", "--bind-interfaces", "--interface=br0", "--dhcp-authoritative"),
-        f"--dhcp-range={GATEWAY},static,255.255.255.0,86400s",
-        f"--dhcp-host={form.nics[0].mac},{GUEST}",
-        f"--dhcp-leasefile={folder / 'leases'}",
-        f"--dhcp-option=option:router,{GATEWAY}",
-        f"--dhcp-option=option:classless-static-route,{routes}",
+def _taps(form: Form) -> list[str]:
+    return [
+        line
+        for number, nic in enumerate(form.nics)
+        for line in (f"tuntap add dev {nic.tap} mode tap", f"link set {nic.tap} master br{number} up")
     ]
-    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _boots(form: Form, disk: Path, folder: Path, *, reboot: bool, profile: bool) -> list[Boot]:

@@ -22,17 +22,23 @@ from golden_flows.guideline import load_checks
 
 TITLE = "Collecting and judging cells"
 ABOUT = (
-    "One process each, taking turns. Ours begins a run of that many pairs, collects an item for every pair and check, judges "
-    "facts that are ready (the real checks, on facts of a healthy cell; no cloud is spoken to), writes the journal, and all "
-    "reports in the end. Plain pytest has one empty parametrized test with as many items of the same names, and the same other "
-    "plugins. The aim is for collection, in processor time, which others on the machine disturb least; what judging and reports take "
-    "beside an empty test is stated without an aim."
+    "One process each, taking turns. Ours begins a run of that many pairs, collects an item for every pair and "
+    "check, judges facts that are ready (the real checks, on facts of a healthy cell; no cloud is spoken to), "
+    "writes the journal, and all reports in the end. Plain pytest has one empty parametrized test with as many "
+    "items of the same names, and the same other plugins. The aim is for collection, in processor time, which "
+    "others on the machine disturb least; what judging and reports take beside an empty test is stated without "
+    "an aim."
 )
 COUNTS = (10, 100, 1000)
 ENDS = {1: (1, 1), 10: (2, 5), 100: (10, 10), 1000: (25, 40)}
 """Sources and destinations that make so many pairs."""
 _ENTRY = {
-    "auth": {"auth_url": "http://127.0.0.1:9/v3", "username": "anne", "password": "nobody-asks", "project_name": "demo"},
+    "auth": {
+        "auth_url": "http://127.0.0.1:9/v3",
+        "username": "anne",
+        "password": "nobody-asks",
+        "project_name": "demo",
+    },
     "region_name": "RegionOne",
     "interop": {"image": "golden", "networks": ["net"]},
 }
@@ -169,7 +175,10 @@ def figures(measured: Mapping[str, Any]) -> Iterator[Figure]:
 
 
 def charts(measured: Mapping[str, Any]) -> Iterator[Chart]:
-    for part, title in (("collection_cpu_s", "Collection"), ("running_cpu_s", "Running: our judging beside empty tests")):
+    for part, title in (
+        ("collection_cpu_s", "Collection"),
+        ("running_cpu_s", "Running: our judging beside empty tests"),
+    ):
         bars = [
             Bar(f"{taken.cells} cells", name, tuple(values))
             for taken in _read(measured)

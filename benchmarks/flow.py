@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from benchmarks.resident import Watch
 
 
-class FlowFailed(Exception):
+class FlowFailed(RuntimeError):
     """The flow did not certify the pair, so its times mean nothing; the text says where to look."""
 
 
@@ -31,10 +32,20 @@ class Flow:
     peaks_mib: dict[str, float]
 
 
-def run(src: str, dst: str, results: Path) -> Flow:
-    """Run ``golden-flows run`` once. Raises ``FlowFailed``."""
+@dataclass(frozen=True)
+class Told:
+    """A whole run: its journal, and what its processes took."""
+
+    events: list[dict[str, Any]]
+    began_at_s: float
+    wall_s: float
+    peaks_mib: dict[str, float]
+
+
+def tell(src: str, dst: str, results: Path, *more: str) -> Told:
+    """Run the suite once, with further arguments. Raises ``FlowFailed``."""
     argv = [sys.executable, "-m", "pytest", "--pyargs", "interop_tests.test_golden_flow", "-p", "no:cacheprovider"]
-    argv += ["--src", src, "--dst", dst, "--results", str(results)]
+    argv += ["--src", src, "--dst", dst, "--results", str(results), *more]
     log = results / "output.txt"
     results.mkdir(parents=True)
     began_s, began_at_s = time.monotonic(), time.time()
@@ -45,7 +56,13 @@ def run(src: str, dst: str, results: Path) -> Flow:
     wall_s = time.monotonic() - began_s
     if code:
         raise FlowFailed(f"exit code {code}; see {log}")
-    return _from_journal(_journal(results), began_at_s, wall_s, watch.peaks_mib)
+    return Told(_journal(results), began_at_s, wall_s, watch.peaks_mib)
+
+
+def run(src: str, dst: str, results: Path) -> Flow:
+    """One cell. Raises ``FlowFailed``."""
+    told = tell(src, dst, results)
+    return _from_journal(told.events, told.began_at_s, told.wall_s, told.peaks_mib)
 
 
 def _journal(results: Path) -> list[dict[str, Any]]:
@@ -58,9 +75,9 @@ def _from_journal(events: list[dict[str, Any]], began_at_s: float, wall_s: float
     first_s, last_s = 0.0, 0.0
     for event in events:
         if event["event"] == "stage_started":
-            first_s = first_s or _at_s(event)
+            first_s = first_s or at_s(event)
         if event["event"] == "stage_ended":
-            last_s = _at_s(event)
+            last_s = at_s(event)
             stages[event["stage"]] = event["seconds"]
     start_s, cell_s = first_s - began_at_s, last_s - first_s
     return Flow(
@@ -82,11 +99,12 @@ def _steps(events: list[dict[str, Any]]) -> dict[str, float]:
         if event["event"] not in ("step", "stage_ended"):
             continue
         if name:
-            seconds[name] = round(seconds.get(name, 0.0) + _at_s(event) - since_s, 2)
+            seconds[name] = round(seconds.get(name, 0.0) + at_s(event) - since_s, 2)
         name = f"{event['stage']}: {event['text']}" if event["event"] == "step" else ""
-        since_s = _at_s(event)
+        since_s = at_s(event)
     return seconds
 
 
-def _at_s(event: dict[str, Any]) -> float:
+def at_s(event: Mapping[str, Any]) -> float:
+    """Of an event of the journal, since the epoch."""
     return datetime.fromisoformat(event["at"]).timestamp()

@@ -7,13 +7,7 @@ import os
 import platform
 import re
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
-
-QUIET_LOAD = 0.4
-"""One-minute load per core below which figures are not disturbed much by others."""
-POLL_S = 5.0
 
 
 def describe() -> dict[str, str]:
@@ -33,16 +27,6 @@ def describe() -> dict[str, str]:
 def load() -> float:
     """Load average of the last minute."""
     return round(os.getloadavg()[0], 2)
-
-
-def wait_until_quiet(limit_s: float, say: Callable[[str], None]) -> float:
-    """Wait at most ``limit_s`` for others to be done; the load then."""
-    until_s = time.monotonic() + limit_s
-    quiet = QUIET_LOAD * (os.cpu_count() or 1)
-    while load() > quiet and time.monotonic() < until_s:
-        say(f"load {load():.2f}: waiting for {quiet:.1f}, {until_s - time.monotonic():.0f} s more at most")
-        time.sleep(POLL_S)
-    return load()
 
 
 def _os_name() -> str:

@@ -27,7 +27,7 @@ class Form:
     """The hardware that one reference cloud gives its guests."""
 
     name: str
-    disk_bus: str  # "virtio" or "ide"
+    disk_bus: str  # "virtio" or "sata"
     nics: tuple[Nic, ...]
     config_drive: bool
     entropy_device: bool
@@ -42,7 +42,7 @@ FORMS = {
     "private": Form("private", "virtio", (Nic("virtio-net-pci", "52:54:00:aa:00:01", "tap0"),), False, True),
     "public-lite": Form(
         "public-lite",
-        "ide",
+        "sata",
         (Nic("e1000", "52:54:00:aa:00:01", "tap0"), Nic("vmxnet3", "52:54:00:aa:00:02", "tap1")),
         True,
         False,
@@ -59,7 +59,8 @@ def arguments(form: Form, uuid: str, disk: Path, config_drive: Path, monitor_fd:
         *("-m", str(RAM_MIB), "-smp", "1", "-smbios", f"type=1,{_NOVA},serial={uuid},uuid={uuid}"),
         *("-chardev", f"socket,id=monitor,fd={monitor_fd}", "-mon", "chardev=monitor,mode=control"),
         *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
-        *("-drive", f"if=none,id=disk,file={disk},format=qcow2,cache=unsafe", "-device", _disk(form)),
+        *("-drive", f"if=none,id=disk,file={disk},format=qcow2,cache=unsafe"),
+        *_disk(form),
     ]
     if form.config_drive:
         argv += ["-drive", f"if=none,id=config,file={config_drive},format=raw,readonly=on"]
@@ -73,6 +74,7 @@ def arguments(form: Form, uuid: str, disk: Path, config_drive: Path, monitor_fd:
     return argv
 
 
-def _disk(form: Form) -> str:
-    bus = "virtio-blk-pci,drive=disk" if form.disk_bus == "virtio" else "ide-hd,drive=disk,bus=ide.0"
-    return f"{bus},bootindex=0"
+def _disk(form: Form) -> tuple[str, ...]:
+    if form.disk_bus == "virtio":
+        return ("-device", "virtio-blk-pci,drive=disk,bootindex=0")
+    return ("-device", "ahci,id=sata", "-device", "ide-hd,drive=disk,bus=sata.0,bootindex=0")

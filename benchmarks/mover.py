@@ -1,4 +1,4 @@
-"""``python -m benchmarks mover``: our mover beside the stock client, on images of several kinds and sizes.
+"""Our mover beside the stock client, on images of several kinds and sizes.
 
 Two reference clouds that store RAW as it comes; no guest is booted. The ways take turns (ABAB …); after each, the
 stored image's hash is compared with the original's, and a run whose hash differs has no figure. Everything is on this
@@ -7,28 +7,25 @@ machine, so that figures say what a way costs, never what a network gives.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
-import json
 import random
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cattrs
 import psutil
 import yaml
 
 from benchmarks import host, nbd, reference_cloud, unavoidable
 from benchmarks.movers import HERE, OUR_WAYS, RUN_ID, STOCK_WAYS, THERE, TIMEOUT_S, Cost, MoveFailed, run
+from benchmarks.taking import Taking
+from benchmarks.told import Bar, Chart, Figure, Table, ratios, span
 from golden_flows.clouds.cloud import Cloud, connect
 from golden_flows.clouds.config import load_clouds
 from golden_flows.clouds.sparse import read_sparse
@@ -42,8 +39,19 @@ SIZES_MIB = (256, 1024, 8192)
 ALLOCATED = 0.1
 EXTENT_BYTES = MIB
 SEED = 20261128
-AIMS = {"random": 0.7, "sparse": 0.2}
-"""Our seconds over the stock client's at default flags."""
+KINDS = ("random", "sparse", "real")
+RANDOM_MAX_MIB = 4096
+STOCK, OURS = "stock", "mover"
+WAYS = (*STOCK_WAYS, *OUR_WAYS)
+TITLE = "The mover"
+ABOUT = (
+    "Images from one reference cloud to another, RAW as it comes: the stock client (openstack image save, then "
+    "image create) at its default flags and at its best, and our mover in several ways: straight on in parts, "
+    "by one stream, as the flow does it (cut once on purpose, with two more hashes), and by way of a sparse "
+    "file. A run counts only when the stored image has the original's hash. nbdcopy shows what the bytes alone "
+    "cost. The limit for sparse disks: Glance takes and gives no extents, so every zero is sent, received and "
+    "hashed, by both clouds and by the client; only what the client does with it can be spared."
+)
 
 
 @dataclass(frozen=True)
@@ -68,84 +76,46 @@ class Taken:
     """Of both clouds' processes, meanwhile."""
     loads: list[float] = field(default_factory=list)
 
-    @property
-    def median_s(self) -> float:
-        return statistics.median(one.seconds for one in self.costs)
 
-
-def main(arguments: Sequence[str]) -> int:
-    """Exit codes: 0 measured, 3 something that was to be measured failed."""
-    asked = _arguments(arguments)
-    scratch = Path(tempfile.mkdtemp(prefix="golden-flows-bench-mover-", dir=asked.scratch))
-    try:
-        document = _measure(asked, scratch)
-    except (MoveFailed, RuntimeError, subprocess.CalledProcessError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 3
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    asked.output.mkdir(parents=True, exist_ok=True)
-    target = asked.output / f"{document['date']}-mover.json"
-    target.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-    print(to_markdown(document))
-    print(f"written to {target}", file=sys.stderr)
-    return 0
-
-
-def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks mover", description=__doc__)
-    parser.add_argument("--repeat", type=int, default=5, metavar="N", help="repetitions (default 5)")
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES_MIB, metavar="MIB", help="of the made images")
-    parser.add_argument(
-        "--kinds", nargs="+", default=["random", "sparse", "real"], choices=["random", "sparse", "real"]
-    )
-    parser.add_argument("--random-max", type=int, default=4096, metavar="MIB", help="largest image without holes")
-    parser.add_argument("--ways", nargs="+", default=[*STOCK_WAYS, *OUR_WAYS], choices=[*STOCK_WAYS, *OUR_WAYS])
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--scratch", type=Path, default=None, help="where images and clouds lie meanwhile")
-    return parser.parse_args(arguments)
-
-
-def _say(line: str) -> None:
-    print(f"[{time.strftime('%H:%M:%S')}] {line}", file=sys.stderr, flush=True)
-
-
-def _measure(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+def measure(
+    take: Taking,
+    *,
+    sizes: Sequence[int] = SIZES_MIB,
+    kinds: Sequence[str] = KINDS,
+    ways: Sequence[str] = WAYS,
+    random_max: int = RANDOM_MAX_MIB,
+) -> dict[str, Any]:
+    """Sizes in MiB; ``random_max``: of images without holes. Raises ``MoveFailed``."""
+    wanted = [("sparse", 16)] if take.small else list(_wanted(kinds, sizes, random_max))
+    take.total = take.repeat * len(wanted)
     taken: list[Taken] = []
     limits: dict[str, Any] = {}
+    scratch = take.scratch
     with _clouds(scratch) as (file, processes), _driver(file, scratch) as (here, there, ledger):
-        for kind, size_mib in _wanted(asked):
+        for kind, size_mib in wanted:
             path = scratch / "image.raw"
             image = _make(kind, size_mib, path)
-            _say(f"{kind}, {image.size_bytes // MIB} MiB, {image.data_bytes // MIB} MiB of it not zero")
+            take.say(f"{kind}, {image.size_bytes // MIB} MiB, {image.data_bytes // MIB} MiB of it not zero")
             limits[f"{kind} {image.size_bytes // MIB}"] = nbd.copy(path, scratch)
             image_id = _plant(here, path, image)
             path.unlink()
-            rows = {way: Taken(kind, image.size_bytes, way) for way in asked.ways}
-            for number in range(asked.repeat):
-                for way in asked.ways:
-                    _once(way, rows[way], file, image_id, image, there, ledger, processes, scratch)
-                told = ", ".join(f"{way} {row.costs[-1].seconds:.1f} s" for way, row in rows.items())
-                _say(f"{number + 1}/{asked.repeat}: {told}")
+            rows = {way: Taken(kind, image.size_bytes, way) for way in ways}
+            for _ in range(take.repeat):
+                with take.repetition(f"{kind} {image.size_bytes // MIB} MiB"):
+                    for way in ways:
+                        _once(way, rows[way], file, image_id, image, there, ledger, processes, scratch)
+                take.say(", ".join(f"{way} {row.costs[-1].seconds:.1f} s" for way, row in rows.items()))
             taken += rows.values()
             here.cleanup(Deadline.after(TIMEOUT_S))
-    return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "host": host.describe(),
-        "label": "loopback: what a way costs in protocol and processor, never what a network gives",
-        "seed": SEED,
-        "aims": AIMS,
-        "nbdcopy_seconds": limits,
-        "taken": [asdict(one) | {"median_s": round(one.median_s, 2)} for one in taken],
-    }
+    return {"seed": SEED, "nbdcopy_seconds": limits, "taken": [cattrs.unstructure(one) for one in taken]}
 
 
-def _wanted(asked: argparse.Namespace) -> Iterator[tuple[str, int]]:
-    for kind in asked.kinds:
+def _wanted(kinds: Sequence[str], sizes: Sequence[int], random_max: int) -> Iterator[tuple[str, int]]:
+    for kind in kinds:
         if kind == "real":
             yield kind, 0
         else:
-            yield from ((kind, size) for size in asked.sizes if kind == "sparse" or size <= asked.random_max)
+            yield from ((kind, size) for size in sizes if kind == "sparse" or size <= random_max)
 
 
 def _once(
@@ -235,34 +205,81 @@ def _clouds(scratch: Path) -> Iterator[tuple[Path, list[psutil.Process]]]:
         yield file, serving
 
 
-def to_markdown(document: Mapping[str, Any]) -> str:
-    """The table that the JSON holds, with every way's ratio to the stock client at its default flags."""
-    lines = [f"# The mover beside the stock client, {document['date']}", "", f"{document['label']}.", ""]
-    lines += [f"- {name}: {value}" for name, value in document["host"].items()]
-    lines += [
-        "",
-        "| image | MiB | way | seconds (range) | of stock | client CPU s | clouds CPU s | peak MiB | wire MiB | load |",
+# -- the page
+
+
+def _read(measured: Mapping[str, Any]) -> dict[tuple[str, int], dict[str, Taken]]:
+    """By image, and then by way."""
+    images: dict[tuple[str, int], dict[str, Taken]] = {}
+    for one in cattrs.structure(measured["taken"], list[Taken]):
+        images.setdefault((one.kind, one.size_bytes), {})[one.way] = one
+    return images
+
+
+def _of_stock(ways: Mapping[str, Taken], way: str) -> tuple[float, ...]:
+    """Empty where the stock client, or this way, did not move this image."""
+    if not {way, STOCK} <= ways.keys():
+        return ()
+    ours, stock = ([cost.seconds for cost in ways[one].costs] for one in (way, STOCK))
+    return ratios(ours, stock)
+
+
+def figures(measured: Mapping[str, Any]) -> Iterator[Figure]:
+    images = _read(measured)
+    for kind in ("random", "sparse"):
+        found = {size: _of_stock(ways, OURS) for (of, size), ways in images.items() if of == kind}
+        found = {size: values for size, values in found.items() if values}
+        if found:
+            told = ", ".join(f"{size // MIB} MiB {span(values)}" for size, values in found.items())
+            worst = max(found, key=lambda size: statistics.median(found[size]))
+            yield Figure(f"mover {kind}", statistics.median(found[worst]), told, min(map(len, found.values())))
+    ours = [one for ways in images.values() for name, one in ways.items() if name not in STOCK_WAYS]
+    if ours:
+        peaks = {one.size_bytes // MIB: max(cost.peak_mib for cost in one.costs) for one in ours}
+        told = ", ".join(f"{size} MiB: {peak:.0f}" for size, peak in sorted(peaks.items()))
+        largest = max(cost.peak_mib for one in ours for cost in one.costs)
+        yield Figure("mover memory", largest, told, min(len(one.costs) for one in ours))
+
+
+def charts(measured: Mapping[str, Any]) -> Iterator[Chart]:
+    images = _read(measured)
+    shares = [
+        Bar(f"{kind}, {size // MIB} MiB", way, values)
+        for (kind, size), ways in images.items()
+        for way in ways
+        if way != STOCK and (values := _of_stock(ways, way))
     ]
-    lines += ["| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
-    stock = {(one["kind"], one["size_bytes"]): one["median_s"] for one in document["taken"] if one["way"] == "stock"}
-    for one in document["taken"]:
-        costs = one["costs"]
-        seconds = [cost["seconds"] for cost in costs]
-        reference = stock.get((one["kind"], one["size_bytes"]))
-        cells = (
-            one["kind"],
-            str(one["size_bytes"] // MIB),
-            one["way"],
-            f"{one['median_s']:.2f} ({min(seconds):.2f}-{max(seconds):.2f})",
-            f"{one['median_s'] / reference:.2f}" if reference else "",
-            f"{statistics.median(cost['cpu_s'] for cost in costs):.2f}",
-            f"{statistics.median(one['clouds_cpu_s']):.2f}",
-            f"{max(cost['peak_mib'] for cost in costs):.0f}",
-            f"{(costs[-1]['wire_bytes'] or 0) // MIB}",
-            f"{statistics.median(one['loads']):.1f}",
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    for name, seconds in document["nbdcopy_seconds"].items():
-        told = seconds if isinstance(seconds, str) else f"{seconds:.2f} s"
-        lines.append(f"\nnbdcopy, file to file over NBD, without API or hash, {name} MiB: {told}")
-    return "\n".join(lines) + "\n"
+    if shares:
+        yield Chart("Wall time to active, of the stock client's", "ratio", tuple(shares))
+    processor = [
+        Bar(f"{kind}, {size // MIB} MiB", way, tuple(cost.cpu_s for cost in one.costs))
+        for (kind, size), ways in images.items()
+        for way, one in ways.items()
+    ]
+    yield Chart("Processor time of the client", "seconds", tuple(processor), log=True)
+
+
+def tables(measured: Mapping[str, Any]) -> Iterator[Table]:
+    rows = []
+    for (kind, size), ways in _read(measured).items():
+        for way, one in ways.items():
+            values = _of_stock(ways, way)
+            rows.append(
+                (
+                    f"{kind}, {size // MIB} MiB: {way}",
+                    span([cost.seconds for cost in one.costs]),
+                    span(values) if values else "",
+                    span([cost.cpu_s for cost in one.costs]),
+                    span(one.clouds_cpu_s),
+                    f"{max(cost.peak_mib for cost in one.costs):.0f}",
+                    f"{(one.costs[-1].wire_bytes or 0) // MIB}",
+                    f"{statistics.median(one.loads):.1f}",
+                )
+            )
+    head = ("", "seconds", "of stock", "client CPU s", "clouds CPU s", "peak MiB", "wire MiB", "load")
+    yield Table("Medians with their range", head, rows)
+    bare = [
+        (f"{name} MiB", seconds if isinstance(seconds, str) else f"{seconds:.2f}")
+        for name, seconds in measured["nbdcopy_seconds"].items()
+    ]
+    yield Table("nbdcopy, file to file over NBD, without API or hash", ("", "seconds"), bare)

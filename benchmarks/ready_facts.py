@@ -1,4 +1,4 @@
-"""A pytest plugin (``-p``) with which no cloud is spoken to: each cell's facts are ready, and its checks really judge them."""
+"""A pytest plugin (``-p``) with which no cloud is spoken to: facts are ready, and the checks really judge them."""
 
 from __future__ import annotations
 

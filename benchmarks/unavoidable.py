@@ -19,7 +19,7 @@ PAYLOAD_MIB = 16
 PAYLOAD_AT_MIB = 160
 """Free space of the golden disk: makes the snapshot as full as Anne's."""
 CHUNK_BYTES = 1 << 20
-_NAMESPACES = ("unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--")
+NAMESPACES = ("unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--")
 _VHD = ("-o", "subformat=dynamic,force_size=on")
 
 
@@ -66,11 +66,11 @@ def measure(golden: Golden, folder: Path, *, profile: bool = False) -> Work:
     first = _boot("private", golden, home, folder, profile=profile)[0]
     work.counted["boot, private form"], work.boots["private"] = first["to_ssh_s"], first
     _fill(home)
-    work.counted["convert qcow2 to raw"] = _timed(lambda: _convert("qcow2", home, "raw", raw))
+    work.counted["convert qcow2 to raw"] = _timed(lambda: convert("qcow2", home, "raw", raw))
     work.counted["copy with one hash"] = _timed(lambda: _copy(raw, export))
     work.beside["copy over HTTP, twice"] = _timed(lambda: _copy_over_http(raw, times=2))
-    work.counted["convert raw to vhd"] = _timed(lambda: _convert("raw", export, "vpc", vhd))
-    work.beside["convert vhd to raw"] = _timed(lambda: _convert("vpc", vhd, "raw", folder / "back"))
+    work.counted["convert raw to vhd"] = _timed(lambda: convert("raw", export, "vpc", vhd))
+    work.beside["convert vhd to raw"] = _timed(lambda: convert("vpc", vhd, "raw", folder / "back"))
     _overlay(vhd, "vpc", abroad)
     second, again = _boot("public-lite", golden, abroad, folder, "--reboot", profile=profile)
     work.counted["boot, public form"], work.boots["public"] = second["to_ssh_s"], second
@@ -80,7 +80,7 @@ def measure(golden: Golden, folder: Path, *, profile: bool = False) -> Work:
 
 
 def _boot(form: str, golden: Golden, disk: Path, folder: Path, *more: str, profile: bool) -> list[dict[str, Any]]:
-    argv = [*_NAMESPACES, sys.executable, "-m", "benchmarks.bare_boot", form, str(disk), str(folder)]
+    argv = [*NAMESPACES, sys.executable, "-m", "benchmarks.bare_boot", form, str(disk), str(folder)]
     argv += ["--bundle", str(golden.bundle), "--kernel", golden.kernel, *more, *(["--profile"] if profile else [])]
     boots: list[dict[str, Any]] = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout)
     return boots
@@ -102,7 +102,8 @@ def _fill(disk: Path) -> None:
     subprocess.run(["qemu-io", "-f", "qcow2", "-c", command, str(disk)], check=True)
 
 
-def _convert(from_format: str, source: Path, to_format: str, target: Path) -> None:
+def convert(from_format: str, source: Path, to_format: str, target: Path) -> None:
+    """By qemu-img."""
     options = _VHD if to_format == "vpc" else ()
     argv = ["qemu-img", "convert", "-q", "-f", from_format, "-O", to_format, *options, str(source), str(target)]
     subprocess.run(argv, check=True)

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.xen``: the reference cloud's Xen host and guest beside bare ones, in one run.
+"""The reference cloud's Xen host and guest beside bare ones, in one run.
 
 Bare: QEMU boots Xen and dom0, ``xl create`` makes one paravirtual guest by hand. Ours: the ``xen`` hypervisor of the
 reference clouds does the same, first from a cold start (boots a host and saves it), then from the saved host.
@@ -6,29 +6,35 @@ reference clouds does the same, first from a cold start (boots a host and saves 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
-import shutil
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import cattrs
 from golden_images.manifest import HostImage, read_host_manifest
 from refclouds.hypervisors import HypervisorSetup
 from refclouds.hypervisors.xen import Xen
 from refclouds.node import GuestSpec
 from refclouds.xen.host import XenHost
 
-from benchmarks import bare_xen, host, metadata, summary
+from benchmarks import bare_xen, metadata
 from benchmarks.machine import Form
+from benchmarks.taking import Taking
+from benchmarks.told import Bar, Chart, Figure, Table, ratios, span
 
-RESULTS = Path(__file__).parent / "results"
+TITLE = "Xen"
+ABOUT = (
+    "Bare: QEMU boots Xen and dom0, xl create makes one paravirtual guest by hand. Ours: the Xen host of the "
+    "reference clouds does the same, cold (boots a host and saves it), and from the saved host, as every start "
+    "but a machine's first goes. Without a NIC: DHCP and the metadata service belong to the flow. No aim was "
+    "set."
+)
 COLUMNS = {
     "bare": "bare: QEMU and xl by hand",
     "cold": "ours, cold: boots a host and saves it",
@@ -36,38 +42,16 @@ COLUMNS = {
 }
 
 
-def main() -> int:
-    """Exit codes: 0 measured, 3 something that was to be measured failed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.xen", description=__doc__)
-    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="repetitions (default 3)")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the result")
-    asked = parser.parse_args()
-    scratch = Path(tempfile.mkdtemp(prefix="golden-flows-bench-"))
-    found: list[dict[str, bare_xen.Times]] = []
-    loads: list[float] = []
-    try:
-        image, golden = read_host_manifest(_built("xen-host").parent), _built("pocket")
-        for number in range(1, asked.repeat + 1):
-            loads.append(host.load())
-            found.append(_repetition(image, golden, scratch / str(number)))
-            said = ", ".join(f"{name} {t.host_ready_s:.1f} + {t.guest_ready_s:.1f} s" for name, t in found[-1].items())
-            print(f"{number}/{asked.repeat}: {said}", file=sys.stderr, flush=True)
-    except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-        print(f"error: {error}\nwhat it left is in {scratch}", file=sys.stderr)
-        return 3
-    shutil.rmtree(scratch)
-    page = _page(found, loads)
-    asked.output.mkdir(parents=True, exist_ok=True)
-    stem = asked.output / f"{time.strftime('%Y-%m-%d', time.gmtime())}-xen"
-    document = {"host": host.describe(), "loads": loads, "repetitions": [_plain(one) for one in found]}
-    stem.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-    stem.with_suffix(".md").write_text(page, "utf-8")
-    print(page)
-    return 0
-
-
-def _plain(times: dict[str, bare_xen.Times]) -> dict[str, dict[str, float]]:
-    return {name: asdict(one) for name, one in times.items()}
+def measure(take: Taking) -> dict[str, Any]:
+    """Raises ``RuntimeError``, ``OSError`` or ``CalledProcessError``."""
+    image, golden = read_host_manifest(_built("xen-host").parent), _built("pocket")
+    found = []
+    for number in range(take.repeat):
+        with take.repetition("Xen host and guest"):
+            found.append(_repetition(image, golden, take.scratch / str(number)))
+        told = ", ".join(f"{name} {t.host_ready_s:.1f} + {t.guest_ready_s:.1f} s" for name, t in found[-1].items())
+        take.say(told)
+    return {"repetitions": cattrs.unstructure(found)}
 
 
 def _built(name: str) -> Path:
@@ -119,21 +103,35 @@ def _no_nic(port_id: str) -> tuple[str, int]:
     raise RuntimeError(f"this guest has no NIC, not {port_id}")
 
 
-def _page(found: list[dict[str, bare_xen.Times]], loads: list[float]) -> str:
-    rows = []
+# -- the page
+
+
+def _read(measured: Mapping[str, Any]) -> list[dict[str, bare_xen.Times]]:
+    return cattrs.structure(measured["repetitions"], list[dict[str, bare_xen.Times]])
+
+
+def figures(measured: Mapping[str, Any]) -> Iterator[Figure]:
+    """None: nobody set an aim."""
+    return iter(())
+
+
+def charts(measured: Mapping[str, Any]) -> Iterator[Chart]:
+    found = _read(measured)
+    bars = tuple(
+        Bar(part, name, tuple(getattr(one[name], field) for one in found))
+        for part, field in (("host ready", "host_ready_s"), ("guest ready", "guest_ready_s"))
+        for name in COLUMNS
+    )
+    yield Chart("Until the host answers, and then until its guest's SSH server runs", "seconds", bars)
+
+
+def tables(measured: Mapping[str, Any]) -> Iterator[Table]:
+    found, rows = _read(measured), []
+    totals = {name: [one[name].host_ready_s + one[name].guest_ready_s for one in found] for name in COLUMNS}
     for name, title in COLUMNS.items():
-        ready, guest = ([getattr(one[name], key) for one in found] for key in ("host_ready_s", "guest_ready_s"))
-        totals = [a + b for a, b in zip(ready, guest, strict=True)]
-        bare = [one["bare"].host_ready_s + one["bare"].guest_ready_s for one in found]
-        ratio = statistics.median(a / b for a, b in zip(totals, bare, strict=True))
-        rows.append((title, summary.span(ready), summary.span(guest), summary.span(totals), f"{ratio:.2f}"))
-    head = ("", "host ready, s", "guest ready, s", "both, s", "ratio to bare")
-    lines = ["# A Xen host and its first paravirtual guest, beside bare ones", ""]
-    lines += [f"- {name}: {value}" for name, value in host.describe().items()]
-    lines += [f"- repetitions: {len(found)}, interleaved; medians, with the range in brackets"]
-    lines += [f"- load average before each: {', '.join(f'{load:.2f}' for load in loads)}"]
-    return "\n".join([*lines, *summary.table(head, rows)]) + "\n"
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        ready, guest = (
+            [float(getattr(one[name], part)) for one in found] for part in ("host_ready_s", "guest_ready_s")
+        )
+        of_bare = ratios(totals[name], totals["bare"])
+        rows.append((title, span(ready), span(guest), span(totals[name]), span(of_bare)))
+    yield Table("Medians with their range", ("", "host ready, s", "guest ready, s", "both, s", "ratio to bare"), rows)
