@@ -84,6 +84,7 @@ def _measure(
     folder = Path(tempfile.mkdtemp(prefix=f"golden-flows-bench-{name}-", dir=scratch))
     say = functools.partial(_say, time.monotonic())
     began_at = datetime.now(UTC).isoformat(timespec="seconds").removesuffix("+00:00")
+    host = describe()
     take = Taking(1 if small else repeat, folder, say, small, quiet_wait, require_quiet)
     try:
         measured = benchmarks()[name].measure(
@@ -98,7 +99,7 @@ def _measure(
         sys.exit(3)
     shutil.rmtree(folder, ignore_errors=True)
     command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
-    run = Run(name, began_at, command, describe(), take.repeat, small, take.repetitions, measured)
+    run = Run(name, began_at, command, host, take.repeat, small, take.repetitions, measured)
     _tell(name, run)
     say(f"written to {record.add(output, run)}; `python -m benchmarks page` makes the page of it")
 

@@ -82,13 +82,16 @@ def measure(take: Taking, *, clouds: Sequence[str] = CLOUDS) -> dict[str, Any]:
 def _ask(name: str, clouds_yaml: Path, seconds: int) -> Iterator[Answered]:
     os.environ["OS_CLIENT_CONFIG_FILE"] = str(clouds_yaml)
     with openstack.connect(cloud=name) as connection:
+        token: str = connection.session.get_token()
         for at in range(DEFAULT_COUNT):
             connection.compute.create_keypair(name=f"key-{at}")
         for request, (service, path) in REQUESTS.items():
-            endpoint = Adapter.get_endpoint(getattr(connection, service))  # Keystone's proxy has its own of that name
+            endpoint: str = Adapter.get_endpoint(
+                getattr(connection, service)
+            )  # Keystone's proxy has its own of that name
             url = endpoint.rstrip("/") + path
             for connections in CONNECTIONS:
-                told = _wrk(url, connection.session.get_token(), connections, seconds)
+                told = _wrk(url, token, connections, seconds)
                 if told.pop("failed") or not told["requests"]:
                     raise RuntimeError(f"{name}: {request}: {url}: not every answer was 2xx")
                 yield Answered(name, request, connections, **told)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import io
 import statistics
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from benchmarks.told import Bar, Chart
 
 _COLOURS = ("#3b6fb6", "#b0b7c3", "#5a9f68", "#c98a2b", "#8f63a8", "#4aa3a2")
-_RC = {
+_RC: Any = {
     "svg.hashsalt": "golden-flows",  # ids in the SVG are random otherwise
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -68,13 +68,13 @@ def _short(value: float) -> str:
 def _legend(figure: Figure, axes: matplotlib.axes.Axes) -> None:
     """Each name once."""
     handles, labels = axes.get_legend_handles_labels()
-    once: dict[str, object] = dict(zip(reversed(labels), reversed(handles), strict=True))
+    once: dict[str, Any] = dict(zip(reversed(labels), reversed(handles), strict=True))
     ordered: Sequence[str] = [label for label in dict.fromkeys(labels) if label in once]
     figure.legend([once[label] for label in ordered], ordered, loc="outside lower left", ncols=4, frameon=False)
 
 
 def _svg(figure: Figure) -> str:
     file = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None, "Creator": None})
+    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     text = file.getvalue()
     return text[text.index("<svg") :].rstrip()

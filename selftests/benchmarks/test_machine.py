@@ -6,9 +6,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from refclouds.compute.flavors import OFFERED
 
 from benchmarks.machine import FORMS, RAM_MIB
-from refclouds.compute.flavors import OFFERED
 
 PROFILES = Path(__file__).resolve().parent.parent.parent / "fixtures" / "clouds"
 

@@ -81,7 +81,8 @@ def rendered(key: str, value: float, *, repetitions: int = 5, others_cpus: float
 
 
 def row_of(key: str, text: str) -> str:
-    return next(row for row in re.findall(r"<tr>.*?</tr>", html.unescape(text), re.DOTALL) if AIMS[key].what in row)
+    rows: list[str] = re.findall(r"<tr>.*?</tr>", html.unescape(text), re.DOTALL)
+    return next(row for row in rows if AIMS[key].what in row)
 
 
 @pytest.mark.parametrize("key", AIMS)
