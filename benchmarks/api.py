@@ -82,14 +82,12 @@ def measure(take: Taking, *, clouds: Sequence[str] = CLOUDS) -> dict[str, Any]:
 def _ask(name: str, clouds_yaml: Path, seconds: int) -> Iterator[Answered]:
     os.environ["OS_CLIENT_CONFIG_FILE"] = str(clouds_yaml)
     with openstack.connect(cloud=name) as connection:
-        token: str = connection.session.get_token()
+        token = connection.session.get_token() or ""
         for at in range(DEFAULT_COUNT):
             connection.compute.create_keypair(name=f"key-{at}")
         for request, (service, path) in REQUESTS.items():
-            endpoint: str = Adapter.get_endpoint(
-                getattr(connection, service)
-            )  # Keystone's proxy has its own of that name
-            url = endpoint.rstrip("/") + path
+            # Not the proxy's own method of that name: Keystone's has another.
+            url = (Adapter.get_endpoint(getattr(connection, service)) or "").rstrip("/") + path
             for connections in CONNECTIONS:
                 told = _wrk(url, token, connections, seconds)
                 if told.pop("failed") or not told["requests"]:
