@@ -110,7 +110,7 @@ def _tell(name: str, run: Run) -> None:
         detail = f": {held.figure.detail}" if held.figure else ""
         print(f"{held.verdict:>12}  {held.aim.what}: {held.value} (aim {held.aim.told}){detail}")
     if run.busy:
-        print(f"The machine was busy: {run.busy}")
+        print(f"Beware: {run.busy}")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

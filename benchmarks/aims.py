@@ -31,7 +31,7 @@ AIMS = {
     "flow memory": Aim("flow", "peak memory of the suite and of each cloud, in the flow", 150, unit=" MiB"),
     "mover random": Aim("mover", "the mover, of the stock client's time: random bytes", 0.7),
     "mover sparse": Aim("mover", "the mover, of the stock client's time: a disk of which a tenth is data", 0.2),
-    "mover memory": Aim("mover", "peak memory of the mover, whatever the size", 100, unit=" MiB"),
+    "mover memory": Aim("mover", "peak memory of the mover, whatever the size", 100, unit=" MB"),
     "collection": Aim("cells", "collection, of plain pytest's with as many empty tests", 1.3),
     "api memory": Aim("api", "peak memory of a reference cloud whose APIs are under load", 150, unit=" MiB"),
     "burst": Aim("burst", "a burst, of as many bare clones", 1.2),

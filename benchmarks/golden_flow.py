@@ -83,8 +83,8 @@ def figures(measured: Mapping[str, Any]) -> Iterator[Figure]:
 def charts(measured: Mapping[str, Any]) -> Iterator[Chart]:
     found = _read(measured)
     bars = (
-        Bar("seconds", "the story", tuple(flow.cell_s for flow in found.flows)),
-        Bar("seconds", "the unavoidable work", tuple(work.total_s for work in found.works)),
+        Bar(f"{SRC} to {DST}", "the story", tuple(flow.cell_s for flow in found.flows)),
+        Bar(f"{SRC} to {DST}", "the unavoidable work", tuple(work.total_s for work in found.works)),
     )
     yield Chart("The story beside what it cannot avoid", "seconds", bars)
     stages = [stage for stage in found.flows[0].stages if all(stage in flow.stages for flow in found.flows)]

@@ -235,10 +235,12 @@ def figures(measured: Mapping[str, Any]) -> Iterator[Figure]:
             yield Figure(f"mover {kind}", statistics.median(found[worst]), told, min(map(len, found.values())))
     ours = [one for ways in images.values() for name, one in ways.items() if name not in STOCK_WAYS]
     if ours:
-        peaks = {one.size_bytes // MIB: max(cost.peak_mib for cost in one.costs) for one in ours}
-        told = ", ".join(f"{size} MiB: {peak:.0f}" for size, peak in sorted(peaks.items()))
-        largest = max(cost.peak_mib for one in ours for cost in one.costs)
-        yield Figure("mover memory", largest, told, min(len(one.costs) for one in ours))
+        peaks: dict[int, float] = {}
+        for one in ours:
+            peak_mb = max(cost.peak_mib for cost in one.costs) * MIB / 1e6
+            peaks[one.size_bytes] = max(peak_mb, peaks.get(one.size_bytes, 0.0))
+        told = ", ".join(f"{size // MIB} MiB: {peak:.1f} MB" for size, peak in sorted(peaks.items()))
+        yield Figure("mover memory", max(peaks.values()), told, min(len(one.costs) for one in ours))
 
 
 def charts(measured: Mapping[str, Any]) -> Iterator[Chart]:

@@ -52,7 +52,7 @@ class Held:
             return ()
         few = self.figure.repetitions
         told = [f"{few} of {REPETITIONS} repetitions"] if few < REPETITIONS else []
-        return (*told, *([f"the machine was busy: {self.run.busy}"] if self.run.busy else []))
+        return (*told, *filter(None, [self.run.busy]))
 
 
 @dataclass(frozen=True)

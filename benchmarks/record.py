@@ -33,12 +33,12 @@ class Run:
 
     @property
     def busy(self) -> str:
-        """Why the machine was not quiet; empty when it was."""
+        """Why the machine was not quiet, or why that is not known; empty when it was."""
         seen = [one.others_cpus for one in self.repetitions if one.others_cpus is not None]
         if len(seen) < len(self.repetitions) or not seen:
-            return "how much others used the machine was not recorded; " + self.load
+            return f"how busy others kept the machine was not recorded; {self.load}"
         if max(seen) > quiet_cpus(int(self.host["cores"])):
-            return f"others used up to {max(seen):.2f} of {self.host['cores']} processors; {self.load}"
+            return f"the machine was busy: others used up to {max(seen):.2f} of {self.host['cores']} processors; {self.load}"
         return ""
 
     @property

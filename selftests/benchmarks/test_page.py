@@ -91,7 +91,7 @@ def test_a_missed_aim_is_called_missed_whatever_the_results_claim(key: str) -> N
     just_beyond = aim.bound + (0.001 if aim.at_most else -0.001)
     text = rendered(key, just_beyond, met=True, verdict="met", aims={key: 1e9})
     assert '<span class="missed">missed</span>' in row_of(key, text)
-    assert f"<td>{aim.bound:.2f}{aim.unit}</td>" not in row_of(key, text)  # nor rounded to its bound
+    assert f">{aim.bound:.2f}{aim.unit}</td>" not in row_of(key, text)  # nor rounded to its bound
     assert '<span class="missed">1 missed</span>' in text
 
 
