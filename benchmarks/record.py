@@ -38,7 +38,8 @@ class Run:
         if len(seen) < len(self.repetitions) or not seen:
             return f"how busy others kept the machine was not recorded; {self.load}"
         if max(seen) > quiet_cpus(int(self.host["cores"])):
-            return f"the machine was busy: others used up to {max(seen):.2f} of {self.host['cores']} processors; {self.load}"
+            cores = self.host["cores"]
+            return f"the machine was busy: others used up to {max(seen):.2f} of {cores} processors; {self.load}"
         return ""
 
     @property
