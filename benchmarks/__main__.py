@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -98,10 +98,20 @@ def _measure(
         print(f"error: {error}\nwhat it left is in {folder}", file=sys.stderr)
         sys.exit(3)
     shutil.rmtree(folder, ignore_errors=True)
-    command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
-    run = Run(name, began_at, command, host, take.repeat, small, take.repetitions, measured)
+    run = Run(name, began_at, _command(sys.argv[1:]), host, take.repeat, small, take.repetitions, measured)
     _tell(name, run)
     say(f"written to {record.add(output, run)}; `python -m benchmarks page` makes the page of it")
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """As somebody else would give it, without the folders of this machine."""
+    kept, words = ["python", "-m", "benchmarks"], iter(arguments)
+    for word in words:
+        if word in ("--scratch", "--output"):
+            next(words, None)
+        elif not word.startswith(("--scratch=", "--output=")):
+            kept.append(word)
+    return shlex.join(kept)
 
 
 def _tell(name: str, run: Run) -> None:

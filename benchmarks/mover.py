@@ -50,7 +50,9 @@ ABOUT = (
     "by one stream, as the flow does it (cut once on purpose, with two more hashes), and by way of a sparse "
     "file. A run counts only when the stored image has the original's hash. nbdcopy shows what the bytes alone "
     "cost. The limit for sparse disks: Glance takes and gives no extents, so every zero is sent, received and "
-    "hashed, by both clouds and by the client; only what the client does with it can be spared."
+    "hashed, by both clouds and by the client. Profiled with 256 MiB: 1.9 s of processor for our client and 2.7 s "
+    "for both clouds, side by side on two processors, beside 8.9 s for the stock client and the same clouds, mostly "
+    "one after the other: 0.26 at best. The decision 0012-mover has the parts."
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import __main__ as command
-from benchmarks import taking
+from benchmarks import record, taking
 from benchmarks.taking import Taking
 from benchmarks.told import Chart, Figure, Table
 
@@ -73,6 +73,16 @@ def test_what_was_measured_is_written_down_and_a_missed_aim_told(
     (run,) = json.loads(file.read_text("utf-8"))["runs"]
     assert (run["benchmark"], run["repeat"], len(run["repetitions"])) == ("flow", 2, 2)
     assert all(one["others_cpus"] is not None for one in run["repetitions"])
+
+
+def test_no_folder_of_this_machine_is_written_down() -> None:
+    given = ["flow", "--scratch", "/here", "--repeat", "2", "--output=/there"]
+    assert command._command(given) == "python -m benchmarks flow --repeat 2"
+
+
+@pytest.mark.parametrize("file", sorted(record.RESULTS.glob("*.json")), ids=lambda file: file.name)
+def test_no_result_names_a_folder_of_a_machine(file: Path) -> None:
+    assert not [run.command for run in record.read_file(file) if "/" in run.command]
 
 
 @pytest.mark.usefixtures("_quick")
