@@ -85,6 +85,24 @@ def test_no_result_names_a_folder_of_a_machine(file: Path) -> None:
     assert not [run.command for run in record.read_file(file) if "/" in run.command]
 
 
+def test_one_that_fails_does_not_keep_the_others_from_being_measured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(take: Taking, **options: Any) -> dict[str, Any]:
+        raise RuntimeError("it tripped")
+
+    broken = Quick()
+    monkeypatch.setattr(broken, "measure", fail)
+    monkeypatch.setattr(command, "MODULES", {"burst": "burst", "flow": "golden_flow"})
+    monkeypatch.setattr(command, "benchmarks", lambda: {"burst": broken, "flow": Quick()})
+    monkeypatch.setattr(taking, "_sampled", lambda: 0.0)
+    told = CliRunner().invoke(command.main, ["all", "--small", "--output", str(tmp_path)])
+    assert told.exit_code == 3
+    assert "it tripped" in told.stderr
+    assert "not measured: burst" in told.stderr
+    assert [run.benchmark for file in tmp_path.iterdir() for run in record.read_file(file)] == ["flow"]
+
+
 @pytest.mark.usefixtures("_quick")
 def test_a_busy_machine_is_refused_with_its_own_exit_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(taking, "_sampled", lambda: 1.5)
