@@ -67,6 +67,8 @@ class Cost:
     rest_s: float
     rest_cpu_s: float
     peak_mib: float
+    frozen: int = 0
+    """Objects that garbage collections leave out."""
 
 
 @dataclass

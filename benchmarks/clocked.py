@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import time
@@ -32,5 +33,6 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     with _timed("running"):
         result = yield
-    Path(os.environ["BENCH_CLOCKED"]).write_text(json.dumps(_took | {"items": len(session.items)}), "utf-8")
+    counts = {"items": len(session.items), "frozen": gc.get_freeze_count()}
+    Path(os.environ["BENCH_CLOCKED"]).write_text(json.dumps(_took | counts), "utf-8")
     return result
