@@ -119,6 +119,8 @@ def _tell(name: str, run: Run) -> None:
     for held in section.held:
         detail = f": {held.figure.detail}" if held.figure else ""
         print(f"{held.verdict:>12}  {held.aim.what}: {held.value} (aim {held.aim.told}){detail}")
+    if run.small:
+        print("Beware: small sizes show that it works, and nothing about an aim")
     if run.busy:
         print(f"Beware: {run.busy}")
 
