@@ -30,6 +30,7 @@ MODULES: Mapping[str, str] = {
     "mover": "mover",
     "cells": "cells",
     "api": "api",
+    "opening": "matrix_page",
     "xen": "xen",
 }
 """By the name on the command line, in the order of the page."""
@@ -234,6 +235,16 @@ def api(**asked: Any) -> None:
     No guests; some 3 minutes a repetition.
     """
     _measure("api", **asked)
+
+
+@main.command()
+@_common
+def opening(**asked: Any) -> None:
+    """The matrix page of ten clouds by ten, in Chromium.
+
+    No guests; a minute.
+    """
+    _measure("opening", **asked)
 
 
 @main.command()

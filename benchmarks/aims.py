@@ -34,6 +34,7 @@ AIMS = {
     "mover memory": Aim("mover", "peak memory of the mover, whatever the size", 100, unit=" MB"),
     "collection": Aim("cells", "collection, of plain pytest's with as many empty tests", 1.3),
     "api memory": Aim("api", "peak memory of a reference cloud whose APIs are under load", 150, unit=" MiB"),
+    "opening": Aim("opening", "all of the page of ten clouds by ten, in Chromium", 1, unit=" s"),
     "burst": Aim("burst", "a burst, of as many bare clones", 1.2),
     "burst up": Aim("burst", "instances of 36 that come up and are judged", 36, at_most=False),
     "exports": Aim("matrix", "exports of 4 clouds in 12 pairs", 4),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,16 @@ def test_the_docs_build_without_a_warning(tmp_path: Path) -> None:
     built = build(DOCS, tmp_path)
     assert built.returncode == 0, built.stderr
     assert (tmp_path / "index.html").is_file()
+    links = [
+        (page, *link)
+        for page in tmp_path.rglob("*.html")
+        for link in re.findall(r'href="([^"#]*benchmarks\.html)#?([^"]*)"', page.read_text("utf-8"))
+    ]
+    assert tmp_path / "index.html" in [page for page, _, _ in links]
+    for page, path, heading in links:  # raw HTML, which Sphinx does not follow
+        assert "_downloads" not in path, f"{page} downloads the page of benchmarks instead of opening it"
+        text = (page.parent / path).read_text("utf-8")
+        assert not heading or f'id="{heading}"' in text, f"{page}: #{heading}"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +46,8 @@ def test_the_docs_build_without_a_warning(tmp_path: Path) -> None:
 def test_a_link_that_leads_nowhere_stops_the_build(text: str, complaint: str, tmp_path: Path) -> None:
     source = tmp_path / "docs"
     source.mkdir()
-    shutil.copy(DOCS / "conf.py", source)
+    for needed in ("conf.py", "benchmarks.html"):
+        shutil.copy(DOCS / needed, source)
     (source / "index.md").write_text(text, "utf-8")
     built = build(source, tmp_path / "site")
     assert built.returncode != 0

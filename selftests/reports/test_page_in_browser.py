@@ -183,7 +183,7 @@ def test_nothing_that_a_guest_says_runs_in_a_pair_that_is_opened(opened: Callabl
 
 
 def test_the_pairs_of_ten_clouds_wait_until_they_are_asked_for(browser: Browser, tmp_path: Path) -> None:
-    """What the browser need not build does not keep a reader waiting; seconds are for ``benchmarks page`` to tell."""
+    """What the browser need not build does not keep a reader waiting; ``benchmarks opening`` tells the seconds."""
     run = ten_by_ten(tmp_path)
     page = browser.new_page()
     page.goto(matrix_html.write(run, tmp_path).as_uri())
