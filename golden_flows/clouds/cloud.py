@@ -34,6 +34,7 @@ from golden_flows.clouds.records import (
 from golden_flows.clouds.session import ApiSession, reason_of
 from golden_flows.clouds.small_imports import SmallImports
 from golden_flows.clouds.sparse import SparseWriter
+from golden_flows.clouds.transcript import Exchange
 from golden_flows.clouds.upload import Body, Upload
 from golden_flows.errors import CloudError, Unsupported, UsageError
 from golden_flows.journal import Journal
@@ -72,6 +73,10 @@ class Cloud:
 
     def close(self) -> None:
         self._api.close()
+
+    def take_transcript(self) -> tuple[list[Exchange], int]:
+        """What was asked of its APIs since the last time, by whatever part of this, and what came back."""
+        return self._api.transcript.take()
 
     # -- what it is
 

@@ -13,6 +13,7 @@ from keystoneauth1 import exceptions as auth_errors
 from openstack import exceptions as sdk_errors
 
 from golden_flows.clouds.config import CloudConfig
+from golden_flows.clouds.transcript import Transcript
 from golden_flows.errors import CloudError, InteropError, Unreachable, Unsupported, UsageError, shorten
 from golden_flows.journal import Journal
 
@@ -43,8 +44,10 @@ class ApiSession:
         if not region.config.get("api_timeout"):
             region.config["api_timeout"] = request_timeout_s
         self.sdk: Any = None
+        self.transcript = Transcript(self.name)
         with self.guard("connecting"):
             self.sdk = openstack.connection.Connection(config=region)
+            self.transcript.listen(self.sdk.session.session)
 
     def close(self) -> None:
         self.sdk.close()

@@ -143,6 +143,9 @@ class Anne:
             Stage.LIFECYCLE: self.lifecycle,
         }
 
+    def stage_over(self) -> None:
+        self._record.keep_transcript(self._at.clouds)
+
     # -- at home
 
     def export(self) -> None:

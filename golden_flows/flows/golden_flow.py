@@ -74,6 +74,9 @@ class Story(Protocol):
 
     def stages(self) -> Mapping[Stage, StageFunction]: ...
 
+    def stage_over(self) -> None:
+        """Told after each stage that was begun, however it ended."""
+
 
 class GoldenFlow:
     """One cell's story, told as far as somebody asks."""
@@ -148,6 +151,7 @@ class GoldenFlow:
             self.journal.write("stage_started", src=self.pair.src, dst=self.pair.dst, stage=stage)
         began_s = time.monotonic()
         outcome, detail = self._attempt(stage)
+        self._story.stage_over()
         run = StageRun(stage=stage, outcome=outcome, seconds=round(time.monotonic() - began_s, 2), detail=detail)
         self._record(run)
         return Reached(run)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 
+from golden_flows.clouds import transcript
 from golden_flows.clouds.cloud import Cloud
 from golden_flows.clouds.evidence import read_cloud_evidence
 from golden_flows.journal import Journal
@@ -92,6 +93,11 @@ class Record:
     def keep_bytes(self, name: str, content: bytes, source: str) -> None:
         kind = "application/octet-stream"
         self._journal.evidence(self._pair, self.stage, name, content, source=source, media_type=kind)
+
+    def keep_transcript(self, clouds: Iterable[Cloud]) -> None:
+        """What was asked of these clouds' APIs since the last time, and what they answered."""
+        if text := transcript.render((cloud.take_transcript() for cloud in clouds), self._journal.redact):
+            self.keep("api.jsonl", text, "APIs of both clouds, as the suite asked", transcript.MEDIA_TYPE)
 
     def keep_cloud_evidence(self, clouds: Iterable[Cloud]) -> None:
         """What a reference cloud keeps of its own accord: leases, DHCP capture, active faults.

@@ -26,6 +26,9 @@ class Told:
     def stages(self) -> dict[Stage, StageFunction]:
         return dict.fromkeys(Stage, lambda: None)
 
+    def stage_over(self) -> None:
+        pass
+
 
 @pytest.mark.parametrize(
     ("auth", "missing", "outcome"),

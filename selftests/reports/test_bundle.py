@@ -11,12 +11,16 @@ import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from requests.adapters import BaseAdapter
 
+from golden_flows.clouds import transcript
+from golden_flows.clouds.transcript import Transcript
 from golden_flows.errors import InteropError, UsageError
 from golden_flows.journal import REDACTED, Journal
 from golden_flows.model.cloud import Pair
@@ -197,6 +201,44 @@ def _told_by_clouds_and_guests(secret: bytes) -> Iterator[bytes]:
     yield text.encode()
 
 
+class _Telltale(BaseAdapter):
+    """A cloud that says back, in every form and under innocent names, what it is told."""
+
+    def __init__(self, secret: bytes) -> None:
+        super().__init__()
+        self._said = {
+            str(at): one.decode("utf-8", "replace") for at, one in enumerate(_told_by_clouds_and_guests(secret))
+        }
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        response = requests.Response()
+        response.status_code, response._content = 200, json.dumps(self._said).encode()
+        return response
+
+    def close(self) -> None:
+        pass
+
+
+def _transcript_with(secret: bytes, journal: Journal) -> bytes:
+    """What is kept of a request that carries the secret wherever the APIs carry one, and of its answer."""
+    text, in_base64 = secret.decode("utf-8", "replace"), base64.b64encode(secret).decode()
+    told, session = Transcript("public"), requests.Session()
+    session.mount("https://", _Telltale(secret))
+    told.listen(session)
+    asked = {
+        "server": {"name": text, "adminPass": text, "user_data": in_base64, "personality": [{"contents": in_base64}]}
+    }
+    asking = [
+        {"server": {"adminPass": text}},
+        asked,
+        {"auth": {"identity": {"password": {"user": {"password": text}}}}},
+    ]
+    for body in asking:
+        headers = {"X-Auth-Token": secret.split(b"\n")[0]}
+        session.request("POST", "https://cloud.example/v2.1/servers", json=body, headers=headers)
+    return transcript.render([told.take()], journal.redact).encode()
+
+
 @pytest.mark.parametrize("name", ["password", "token", "private key", "user data"])
 def test_no_canary_of_the_run_is_in_its_bundle(tmp_path: Path, name: str) -> None:
     """The journal is the real one, and everybody tells it everything that they should not."""
@@ -210,6 +252,9 @@ def test_no_canary_of_the_run_is_in_its_bundle(tmp_path: Path, name: str) -> Non
     journal.write("stage_started", src=pair.src, dst=pair.dst, stage=Stage.AUTH)
     for number, said in enumerate(_told_by_clouds_and_guests(secret)):
         journal.evidence(pair, Stage.AUTH, f"said-{number}.txt", said, source="a test")
+    api = _transcript_with(secret, journal)
+    assert api.count(b"/v2.1/servers") == 3
+    journal.evidence(pair, Stage.AUTH, "api.jsonl", api, source="a test", media_type=transcript.MEDIA_TYPE)
     finding = {"subject": "console", "expected": "silence", "actual": f"it says {text}", "remedy": json.dumps(text)}
     journal.write("result", src=pair.src, dst=pair.dst, check="AU-5", outcome="fail", findings=[finding], reason=text)
     journal.write("note", text=f"a cloud answered: {text}")
