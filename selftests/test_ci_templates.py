@@ -18,7 +18,7 @@ from interop_tests.cli import cli
 ROOM = Path(__file__).parent.parent / "docs/ci"
 FILES = sorted(ROOM.rglob("*.y*ml"))
 PACKAGES = Path(__file__).parent.parent / ".ci/debian-packages"
-COMMAND = re.compile(r"golden-flows (run|merge|plan|report)\b([^\n|;&]*)")
+COMMAND = re.compile(r"golden-flows (run|merge|compare|plan|report)\b([^\n|;&]*)")
 
 
 class GitLab(yaml.SafeLoader):
@@ -89,10 +89,56 @@ def test_its_commands_and_options_exist(command: str, rest: str, pytestconfig: p
     assert command != "run" or {"--src", "--dst", "--shard", "--results"} <= options
 
 
-def test_at_least_one_run_and_one_merge_stand_in_each() -> None:
+def test_a_run_a_merge_and_a_comparison_stand_in_each() -> None:
     ids = [one.id for one in commands()]
     for system in ("github-actions.yml", "gitlab-ci.yml", "zuul/playbooks/run.yaml"):
-        assert {f"{system}:run", f"{system}:merge"} <= set(ids)
+        assert {f"{system}:{command}" for command in ("run", "merge", "compare")} <= set(ids)
+
+
+def _gates() -> dict[str, str]:
+    """The shell of the last step, as GitHub and GitLab run it."""
+    github = yaml.safe_load((ROOM / "github-actions.yml").read_text("utf-8"))["jobs"]["matrix"]["steps"]
+    gitlab = yaml.safe_load((ROOM / "gitlab-ci.yml").read_text("utf-8"))["matrix"]["script"]
+    return {"github": next(one["run"] for one in github if "merge" in one.get("run", "")), "gitlab": gitlab[-1]}
+
+
+FAKE = """#!/bin/sh
+case $1 in
+merge) [ $MERGED = 2 ] || { mkdir -p merged/20261128-1; echo new > merged/20261128-1/journal.jsonl; }; exit $MERGED;;
+compare) echo "$@" > asked; exit $COMPARED;;
+esac
+"""
+
+
+@pytest.mark.parametrize("system", ["github", "gitlab"])
+@pytest.mark.parametrize(
+    ("gate", "last", "merged", "compared", "ends", "kept"),
+    [
+        ("matrix", "old", 1, 0, 1, "new"),
+        ("matrix", "old", 0, 1, 0, "new"),
+        ("changes", "old", 1, 0, 0, "new"),
+        ("changes", "old", 0, 1, 1, "old"),
+        ("changes", "old", 0, 3, 3, "old"),
+        ("changes", "", 1, 0, 1, "new"),
+        ("matrix", "", 3, 1, 3, "new"),
+        ("changes", "old", 2, 0, 2, "old"),
+    ],
+)
+def test_a_comparison_fails_a_job_only_where_that_was_asked(
+    tmp_path: Path, system: str, gate: str, last: str, merged: int, compared: int, ends: int, kept: str
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/golden-flows").write_text(FAKE)
+    (tmp_path / "bin/golden-flows").chmod(0o755)
+    if last:
+        (tmp_path / "last").mkdir()
+        (tmp_path / "last/journal.jsonl").write_text(f"{last}\n")
+    path = f"{tmp_path}/bin:/usr/bin:/bin"
+    told = {"PATH": path, "GATE": gate, "MERGED": str(merged), "COMPARED": str(compared)}
+    done = subprocess.run(["bash", "-e", "-c", _gates()[system]], cwd=tmp_path, env=told, check=False)
+    assert done.returncode == ends
+    assert (tmp_path / "last/journal.jsonl").read_text().strip() == kept
+    assert (tmp_path / "asked").exists() == (bool(last) and merged != 2)
 
 
 @pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml", "zuul/playbooks/run.yaml"])
