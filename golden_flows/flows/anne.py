@@ -17,6 +17,7 @@ from golden_flows.clouds.mover import Spooled
 from golden_flows.errors import InteropError, RecordError
 from golden_flows.flows import (
     application,
+    as_seen,
     auth,
     burst,
     conversion,
@@ -295,6 +296,8 @@ class Anne:
         """The first NIC's address, by DHCP or however the cloud tells it."""
         self._record.stage = Stage.PRIMARY_NIC
         boot = self._booted()
+        if boot.report:
+            self._record.keep("leases.json", as_seen.leases(boot.report), "guest agent", "application/json")
         if boot.report and not has_address(boot, boot.report):
             raise StageStopped("the guest got no address on its first NIC")
 
@@ -303,6 +306,8 @@ class Anne:
         self._record.stage = Stage.METADATA
         report = self._booted().report
         if report:
+            told = as_seen.metadata(report)
+            self._record.keep("metadata.asked.json", told, "guest agent, as served", "application/json")
             served = json.dumps(dict(report.network_data), indent=1)
             self._record.keep("network_data.json", served, "guest agent, as served", "application/json")
             self._record.keep("network_data.schema.txt", opinion(report.network_data), "nova's schema and beyond")
@@ -328,7 +333,9 @@ class Anne:
         self._record.stage = Stage.PV_DRIVERS
         boot = self._booted()
         if boot.report:
-            self._record.keep("devices.txt", devices.table(boot.report, boot.earlier), "guest agent, sysfs")
+            at_home = self.facts.source_boot.report if self.facts.source_boot else None
+            told = devices.table(boot.report, boot.earlier, at_home)
+            self._record.keep("devices.txt", told, "guest agents of both clouds, sysfs")
 
     def auth(self) -> None:
         """Anne logs in the way she asked for, and with another password she sets; others do not."""

@@ -18,7 +18,11 @@ from golden_flows.model.account import AccountFacts
 from golden_flows.model.facts import AuthFacts, BootFacts, Facts
 from golden_flows.model.network_seen import NetworkSeen
 from golden_flows.model.platform_seen import PlatformSeen
+from golden_flows.model.stage import Stage
 from golden_flows.waiting import Deadline
+
+PROBE = "probe in the guest", "application/json"
+"""Where it was seen, and what it is."""
 
 
 def try_and_look(
@@ -102,7 +106,7 @@ def _look_inside(
 
 def _look_at_platform(shell: GuestShell, guest: Instance, to: Record) -> PlatformSeen:
     seen = platform.look(shell, guest.properties, guest.cloud.clock_ahead_s)
-    to.keep("platform.json", platform.as_json(seen), "probe in the guest", "application/json")
+    to.keep("platform.json", platform.as_json(seen), *PROBE, stages=(Stage.BOOT, Stage.PV_DRIVERS))
     watch.clock(to, guest.cloud.name, seen)
     return seen
 
@@ -111,5 +115,6 @@ def _try_network(shell: GuestShell, boot: BootFacts, facts: Facts, to: Record) -
     to.say("trying the network from inside")
     at_home = facts.source_boot.ports if facts.source_boot else ()
     seen = network_inside.look(shell, boot, at_home)
-    to.keep("network.inside.json", network_inside.as_json(seen), "probe in the guest", "application/json")
+    stages = Stage.PRIMARY_NIC, Stage.SECONDARY_NIC
+    to.keep("network.inside.json", network_inside.as_json(seen), *PROBE, stages=stages)
     return seen

@@ -9,6 +9,7 @@ from golden_flows.clouds import disk_image
 from golden_flows.clouds.mover import Spooled
 from golden_flows.clouds.size_probe import probe_size
 from golden_flows.errors import CloudError, WaitTimeout
+from golden_flows.flows import as_seen
 from golden_flows.flows.record import Record
 from golden_flows.flows.setting import TRANSFER_TIMEOUT_S, Setting
 from golden_flows.model import vhd
@@ -32,6 +33,9 @@ def read_back(at: Setting, spooled: Spooled, imported: ImportFacts, image_id: st
         # Without it CV-7 says that nothing was seen; the rest of the stage stands on the disk itself.
         with contextlib.suppress(CloudError, WaitTimeout):
             facts = replace(facts, size_probe=probe_size(at.dst, at.scratch, Deadline.after(120.0)))
+    raw = spooled.facts.raw
+    to.keep("exported.header.txt", as_seen.image_header(raw.head, raw.tail), f"{at.src.name} exported image")
+    to.keep("stored.header.txt", as_seen.image_header(facts.head, facts.footer), f"{at.dst.name} stored image")
     to.keep_bytes("stored.head.bin", facts.head, f"{at.dst.name} first 4 KiB of the stored image")
     to.keep_bytes("stored.footer.bin", facts.footer, f"{at.dst.name} last 512 bytes of the stored image")
     return facts

@@ -5,10 +5,12 @@ from __future__ import annotations
 from golden_flows.model.guest import Drivers, GuestReport, Link
 
 
-def table(report: GuestReport, earlier: GuestReport | None) -> str:
-    """One block per moment: before the drivers came, after; and after the reboot where the guest needed one."""
+def table(report: GuestReport, earlier: GuestReport | None, at_home: GuestReport | None = None) -> str:
+    """One block per moment: at home; abroad before the drivers came, after, and after the reboot where it took one."""
     first = earlier or report
     blocks = []
+    if at_home is not None:
+        blocks.append(["at home", *_state(at_home)])
     if first.links_before_drivers:
         blocks.append(["before drivers were installed", *map(_nic, first.links_before_drivers)])
     if earlier is not None:

@@ -17,6 +17,7 @@ from golden_flows.guests.probe import run_probe
 from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.facts import BootFacts
 from golden_flows.model.metadata_seen import AGENT_BUDGET_S, MetadataAnswer, MetadataChange, MetadataSeen
+from golden_flows.model.stage import Stage
 from golden_flows.waiting import Deadline, wait_for
 
 OPENSTACK_PATH = "/openstack/latest/meta_data.json"
@@ -82,7 +83,7 @@ def look(
         return MetadataSeen(tree=tree, unseen=error.what, owned=owned)
     if tree == OPENSTACK and seen.own is not None and seen.own.status == 200:
         seen = _changed(seen, shell, cloud, boot)
-    record.keep("metadata.inside.txt", _told(seen), "probe in the guest")
+    record.keep("metadata.inside.txt", _told(seen), "probe in the guest", stages=(Stage.METADATA,))
     return seen
 
 

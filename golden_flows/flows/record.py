@@ -24,6 +24,7 @@ _STAGE_OF_CLOUD_EVIDENCE = (
     ("dhcp.*", Stage.PRIMARY_NIC),
     ("host.json", Stage.BOOT),
     ("console-*", Stage.BOOT),
+    ("guest-*", Stage.BOOT),
     ("xenstore-*", Stage.PV_DRIVERS),
 )
 """Patterns of names; whatever fits none is shown where the story ends."""
@@ -85,10 +86,14 @@ class Record:
 
         return tell
 
-    def keep(self, name: str, text: str, source: str, media_type: str = "text/plain") -> None:
+    def keep(
+        self, name: str, text: str, source: str, media_type: str = "text/plain", *, stages: Iterable[Stage] = ()
+    ) -> None:
+        """``stages``: whose checks rest on it, where it is seen in another stage than theirs."""
         content = text.encode("utf-8", "replace")
         name = f"control.{self._control}.{name}" if self._control else name
-        self._journal.evidence(self._pair, self.stage, name, content, source=source, media_type=media_type)
+        for stage in stages or (self.stage,):
+            self._journal.evidence(self._pair, stage, name, content, source=source, media_type=media_type)
 
     def keep_bytes(self, name: str, content: bytes, source: str) -> None:
         kind = "application/octet-stream"

@@ -13,6 +13,7 @@ from golden_flows.flows.record import Record
 from golden_flows.flows.story import UserData
 from golden_flows.model.facts import BootFacts, Facts, PowerFacts, UserDataFacts
 from golden_flows.model.guest import GuestReport
+from golden_flows.model.stage import Stage
 from golden_flows.shims.metadata import MetadataShim
 from golden_flows.waiting import Deadline
 
@@ -23,7 +24,8 @@ def disturb(
     """All of it. What keeps the guest from reporting again is a fact; nothing is raised but ``RecordError``."""
     if facts.auth and (not guest.login.asked or ways_in.is_in(facts.auth.attempts)):
         hotplug = plug_and_unplug(guest, boot, to.say)
-        to.keep("further-nic.json", as_json(hotplug), "Compute API, guest over SSH", "application/json")
+        source = "Compute API, guest over SSH"
+        to.keep("further-nic.json", as_json(hotplug), source, "application/json", stages=(Stage.SECONDARY_NIC,))
         facts = replace(facts, hotplug=hotplug)
     to.say("stopping and starting")
     power, after, error = _stop_and_start(guest, boot, shim, facts, to)

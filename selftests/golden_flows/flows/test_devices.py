@@ -37,6 +37,13 @@ def test_two_boots_stand_side_by_side() -> None:
     assert "reboot pending" in blocks[2]
 
 
+def test_what_it_had_at_home_comes_first() -> None:
+    told = table(report("b", PARAVIRTUAL, "vbd", Drivers()), None, report("a", EMULATED, "ata_piix", Drivers()))
+    assert told.startswith(
+        "at home\n  disk /dev/x1  ata_piix\n  nic  eth0 fa:16:3e:00:00:01  e1000  up\n\nas the guest"
+    )
+
+
 def test_a_hot_switch_shows_what_was_there_before() -> None:
     switched = Drivers(bundle=replace(BUNDLE, sha256_actual="b2"), verdict="failed", reason="sha256 does not match")
     told = table(replace(report("b", EMULATED, "ata_piix", switched), links_before_drivers=EMULATED), None)

@@ -6,6 +6,7 @@ from golden_flows.flows import transfer_record
 from golden_flows.flows.record import Record
 from golden_flows.journal import Journal, read_events
 from golden_flows.model.cloud import Pair
+from golden_flows.model.stage import Stage
 from golden_flows.waiting import Clock
 from selftests.golden_flows.checks.facts_builder import healthy_facts
 
@@ -43,3 +44,14 @@ def test_bytes_on_the_wire_are_told_apart_from_bytes_of_the_disk() -> None:
     told = transfer_record.as_json(facts.export, facts.transfer)
     assert '"disk_over_data": 3.2' in told
     assert '"continued_by": "range"' in told
+
+
+def test_evidence_lies_with_the_checks_that_rest_on_it(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    record = Record(journal, Pair("a", "b"))
+    record.stage = Stage.AUTH
+    record.keep("auth.txt", "seen", "a test")
+    record.keep("network.json", "{}", "a test", stages=(Stage.PRIMARY_NIC, Stage.SECONDARY_NIC))
+    journal.close()
+    kept = [(one["name"], one["stage"]) for one in read_events(journal.path) if one["event"] == "evidence"]
+    assert kept == [("auth.txt", "auth"), ("network.json", "primary_nic"), ("network.json", "secondary_nic")]
