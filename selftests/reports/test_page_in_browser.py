@@ -193,3 +193,30 @@ def test_the_pairs_of_ten_clouds_wait_until_they_are_asked_for(browser: Browser,
     page.close()
     assert one_pair > 5 * len(run.plan), "every check of the pair is there"
     assert overview < 10 * one_pair < len(run.cells) * one_pair
+
+
+@pytest.fixture
+def timed(journal: JournalBuilder) -> Path:
+    """An export of a minute, half as long a boot, which breaks, and a stage that was never begun for it."""
+    journal.start()
+    cell = {"src": "private", "dst": "public"}
+    for stage, outcome, seconds in (
+        ("export", "pass", 60.0),
+        ("boot", "broken", 30.0),
+        ("metadata", "blocked", 0.0),
+    ):
+        if seconds:
+            journal.say("stage_started", **cell, stage=stage)
+        journal.say("stage_ended", **cell, stage=stage, outcome=outcome, seconds=seconds, detail="")
+    return journal.end(3).folder
+
+
+def test_the_timeline_shows_where_the_time_of_a_pair_went(opened: Callable[..., Page]) -> None:
+    lane = opened("timed").locator(".timeline .lane")
+    assert lane.locator("h3").inner_text().split("  ")[0].startswith("private → public")
+    pieces = [one.bounding_box() for one in lane.locator(".bar span").all()]
+    export, boot = (piece["width"] for piece in pieces if piece)
+    assert export == pytest.approx(2 * boot, rel=0.05)
+    told = [one.inner_text() for one in lane.locator("li").all()]
+    assert [one.split(" 1 min")[0].split(" 30 s")[0] for one in told] == ["export RAW", "boot"]
+    assert told[1].endswith("broken"), "what the pattern of the bar says stands there in words"
