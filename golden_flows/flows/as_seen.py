@@ -20,11 +20,12 @@ def leases(report: GuestReport) -> str:
 def metadata(report: GuestReport) -> str:
     """The channels that the guest found, what it asked for there, and what it was answered.
 
-    Values that channels have in common are told by their sha256.
+    Values that channels have in common are told by their sha256, and called so: else they look like what they hide.
     """
+    shared = [{name: f"sha256:{value}" for name, value in one.keys.items()} for one in report.channels]
     return _as_json(
         {
-            "channels": [asdict(one) for one in report.channels],
+            "channels": [asdict(one) | {"keys": keys} for one, keys in zip(report.channels, shared, strict=True)],
             "listings": dict(report.listing),
             "requests": [asdict(one) for one in report.requests],
         }

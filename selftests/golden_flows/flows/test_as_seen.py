@@ -9,6 +9,7 @@ import pytest
 
 from golden_flows.flows import as_seen
 from golden_flows.model import qcow2
+from reports.leaks import leak
 from selftests.golden_flows.checks.facts_builder import healthy_facts
 
 
@@ -43,3 +44,14 @@ def test_leases_and_metadata_are_as_the_guest_told_them() -> None:
     told = json.loads(as_seen.metadata(report))
     assert told["listings"] == {"/": "2009-04-04\nlatest\n"}
     assert len(told["requests"]) == len(report.requests)
+
+
+def test_the_digest_of_user_data_is_not_taken_for_user_data() -> None:
+    """A bundle of a real run was refused for it."""
+    boot = healthy_facts().boot
+    assert boot is not None
+    assert boot.report is not None
+    channel = replace(boot.report.channels[0], keys={"user_data": "0f" * 32})
+    told = as_seen.metadata(replace(boot.report, channels=(channel,)))
+    assert "0f" * 32 in told
+    assert leak(told.encode()) == ""
