@@ -29,6 +29,7 @@ from golden_flows.printable import printable
 from golden_flows.progress import plain_console
 from interop_tests import certificates, comparing
 from interop_tests.run import one_message
+from reports.certificate.earning import evidence_troubles
 from reports.formats import terminal
 from reports.read import read_run
 from reports.write import write_all
@@ -136,6 +137,9 @@ def _show(folder: Path) -> NoReturn:
     terminal.render(finished, plain_console(sys.stdout))
     for name, path in sorted(files.items()):
         click.echo(f"{name:<12} {path}")
+    if gone := [one for cell in finished.cells for one in evidence_troubles(cell, folder)]:
+        number = "1 evidence file is" if len(gone) == 1 else f"{len(gone)} evidence files are"
+        click.echo(printable(f"note: {number} not as the run left it: {gone[0]}"), err=True)
     sys.exit(finished.exit_code.value)
 
 

@@ -97,10 +97,14 @@ def _of_clouds(cell: Cell) -> Iterator[str]:
 
 
 def _of_evidence(cell: Cell, folder: Path) -> Iterator[str]:
-    kept = evidence_of(cell)
-    if not kept:
+    if not evidence_of(cell):
         yield "no evidence was kept of this pair"
-    for one in kept:
+    yield from evidence_troubles(cell, folder)
+
+
+def evidence_troubles(cell: Cell, folder: Path) -> Iterator[str]:
+    """A line for each file of this pair that is not as the run left it."""
+    for one in evidence_of(cell):
         try:
             if sha256_of(folder / "evidence" / one.sha256) != one.sha256:
                 yield f"evidence {one.name} ({one.sha256[:12]}…) was altered since the run"

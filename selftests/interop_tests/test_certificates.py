@@ -105,3 +105,15 @@ def test_bad_input_is_one_message_with_a_remedy(tmp_path: Path, golden_flows: Co
         assert told in ended.stderr
         assert "remedy: " in ended.stderr
     assert not (run / "certificates").exists()
+
+
+def test_a_report_without_its_evidence_says_so(tmp_path: Path, golden_flows: Command) -> None:
+    run = _run(tmp_path)
+    whole = golden_flows("report", run)
+    assert whole.stderr == ""
+    for one in (run / "evidence").iterdir():
+        one.unlink()
+    gone = golden_flows("report", run)
+    assert gone.returncode == whole.returncode, "what was judged stays judged; only a certificate is refused"
+    assert gone.stderr.startswith("note: 2 evidence files are not as the run left it: evidence public.console.log (")
+    assert gone.stderr.endswith("…) is missing\n")
