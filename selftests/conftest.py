@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
+settings.register_profile("fuzz", settings.get_profile("unhurried"), max_examples=20_000)
+settings.load_profile("unhurried")  # --hypothesis-profile=fuzz goes over it: hours instead of seconds
 
 
 @pytest.fixture

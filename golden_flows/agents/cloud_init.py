@@ -36,8 +36,9 @@ PROBE_TIMEOUT_S = 120.0
 
 _STEP = re.compile(r"Cloud-init v\. \S+ (?:running '([a-z:-]{1,20})'|(finished)) at ")
 _FINISHED = re.compile(r"Cloud-init v\. \S+ finished at ")
-_HOST_KEYS = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.DOTALL)
-_KEY = re.compile(r"\b(?:ssh-|ecdsa-)[a-z0-9-]+ (AAAA[A-Za-z0-9+/]+={0,2})")
+_KEYS_BEGIN, _KEYS_END = "-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH HOST KEY KEYS-----"
+# Every repetition is bounded: a console of "ssh-ssh-ssh-…" would else be gone through from each of them to its end.
+_KEY = re.compile(r"\b(?:ssh-|ecdsa-)[a-z0-9-]{1,40} (AAAA[A-Za-z0-9+/]{1,4096}={0,2})")
 _KEYS_MAX = 16
 _NIC = re.compile(
     r"ci-info: \|\s+(\S+)\s+\|\s+(?:True|False)\s+\|\s+(\S+)\s+\|\s+(\S+)\s+\|\s+\S+\s+\|\s+"
@@ -85,9 +86,10 @@ def is_last(report: GuestReport) -> bool:
 
 def host_keys(console: str) -> tuple[str, ...]:
     """Fingerprints of the host keys that cloud-init printed last, between its BEGIN and END."""
-    blocks = _HOST_KEYS.findall(console)
+    before, _, _ = console.rpartition(_KEYS_END)
+    _, begun, last = before.rpartition(_KEYS_BEGIN)
     found = []
-    for text in _KEY.findall(blocks[-1])[:_KEYS_MAX] if blocks else ():
+    for text in _KEY.findall(last)[:_KEYS_MAX] if begun else ():
         try:
             digest = hashlib.sha256(base64.b64decode(text, validate=True)).digest()
         except binascii.Error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 import zlib
@@ -20,6 +21,8 @@ MARKER = "@ICT1"
 CONSOLE_LIMIT_CHARS = 4 * 1024 * 1024
 LINES_LIMIT = 999
 DOCUMENT_LIMIT_BYTES = 1024 * 1024
+UNPACKED_LIMIT_BYTES = 64 * 1024 * 1024
+"""Of all documents of a console; what comes behind is not unpacked. Two hundred bytes can say megabytes of zeros."""
 
 UNKNOWN_RUN = "-"
 """What an agent without metadata prints: it cannot know the run, and must still be heard."""
@@ -43,12 +46,14 @@ class _Block:
             return None
         return _Block(self.key, {**self.parts, **other.parts})
 
+    @property
+    def is_whole(self) -> bool:
+        """No line is missing."""
+        return len(self.parts) == self.key[2]
+
     def document(self) -> bytes | None:
-        """The document, when no line is missing and its checksum is right."""
-        total = self.key[2]
-        if len(self.parts) != total:
-            return None
-        payload = "".join(self.parts[n] for n in range(1, total + 1))
+        """The document of a whole block, when its checksum is right."""
+        payload = "".join(self.parts[n] for n in range(1, self.key[2] + 1))
         try:
             packed = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
             unpacker = zlib.decompressobj()
@@ -56,6 +61,11 @@ class _Block:
         except (binascii.Error, ValueError, zlib.error):
             return None
         return document if unpacker.eof else None
+
+    @property
+    def unpacked_bytes_max(self) -> int:
+        """What its document can come to: a byte of deflate tells of 1032 at most."""
+        return min(DOCUMENT_LIMIT_BYTES, 1032 * sum(map(len, self.parts.values())))
 
 
 def documents(text: str, run: str | None) -> Iterator[Mapping[str, object]]:
@@ -67,25 +77,39 @@ def documents(text: str, run: str | None) -> Iterator[Mapping[str, object]]:
             continue
         key = (line_run, seq, total)
         block = open_blocks.get(key)
-        if block is None or number <= max(block.parts):
+        if block is None or number <= next(reversed(block.parts)):
             block = open_blocks[key] = _Block(key)
             blocks.append(block)
         block.parts[number] = part
     seen: set[bytes] = set()
-    for index, block in enumerate(blocks):
-        document = block.document() or _with_copy(block, blocks[index + 1 :])
-        if document is not None and document not in seen:
-            seen.add(document)
+    unpacked_bytes = 0
+    for block in _completed(blocks):
+        if unpacked_bytes > UNPACKED_LIMIT_BYTES:
+            return
+        document = block.document()
+        if document is None:
+            unpacked_bytes += block.unpacked_bytes_max
+            continue
+        unpacked_bytes += len(document)
+        digest = hashlib.sha256(document).digest()
+        if digest not in seen:
+            seen.add(digest)
             parsed = _parse(document)
             if parsed is not None:
                 yield parsed
 
 
-def _with_copy(block: _Block, later: list[_Block]) -> bytes | None:
-    """The document of a damaged block, completed from its second copy: the next block of the same key."""
-    copy = next((one for one in later if one.key == block.key), None)
-    joined = block.joined_with(copy) if copy else None
-    return joined.document() if joined else None
+def _completed(blocks: list[_Block]) -> list[_Block]:
+    """The whole ones; a damaged one completed from its second copy, which is the next block of the same key."""
+    found: list[_Block] = []
+    copies: dict[tuple[str, int, int], _Block] = {}
+    for block in reversed(blocks):  # one pass: a guest may print 100 000 blocks of which none is whole
+        copy = copies.get(block.key)
+        whole = block if block.is_whole or copy is None else block.joined_with(copy)
+        if whole is not None and whole.is_whole:
+            found.append(whole)
+        copies[block.key] = block
+    return found[::-1]
 
 
 def _lines(text: str) -> Iterator[tuple[str, int, int, int, str]]:

@@ -10,23 +10,24 @@ PATTERNS = (
     (
         "kernel oops",
         r"\bOops: |\bBUG: |general protection fault|Unable to handle kernel|\bsoft lockup\b"
-        r"|blocked for more than \d+ seconds|rcu\w*: .*detected stall|Call Trace:",
+        r"|blocked for more than \d+ seconds|rcu\w{0,16}: .{0,200}detected stall|Call Trace:",
     ),
     ("out of memory", r"Out of memory: Kill|invoked oom-killer|oom-kill:"),
     (
         "file system error",
         r"EXT4-fs error|mounting fs with errors|BTRFS (?:error|critical)"
-        r"|XFS \(\S+\): .*(?:[Cc]orruption|metadata I/O error)"
+        r"|XFS \(\S{1,64}\): .{0,200}(?:[Cc]orruption|metadata I/O error)"
         r"|Buffer I/O error|I/O error, dev |[Rr]emounting filesystem read-only|blk_update_request: I/O error",
     ),
     (
         "initramfs shell",
-        r"^dracut:/#|^\(initramfs\)|(?:in|entering) emergency mode|dracut-initqueue.*timeout|ALERT!.*does not exist"
+        r"^dracut:/#|^\(initramfs\)|(?:in|entering) emergency mode|dracut-initqueue.{0,200}timeout|ALERT!.{0,200}does not exist"
         r"|initramfs: no file system with UUID",
     ),
     ("ordering cycle", r"Found ordering cycle|deleted to break ordering cycle"),
 )
-"""(what it is, how kernels, initramfs and systemd say it)."""
+"""(what it is, how kernels, initramfs and systemd say it). No repetition is without a bound: a guest may print "XFS (a): "
+a hundred thousand times, and each would be followed to the end of its line."""
 
 SIGNS_MAX = 12
 _ANY = re.compile("|".join(f"(?P<g{at}>{pattern})" for at, (_, pattern) in enumerate(PATTERNS)), re.IGNORECASE)
