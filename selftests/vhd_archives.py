@@ -134,6 +134,8 @@ BREAK: dict[str, Callable[[Chain], None]] = {
     "blocks of nothing": lambda chain: patch_header(chain.links[0], 32, bytes(4)),
     "a block table outside": lambda chain: patch_header(chain.links[0], 16, (1 << 40).to_bytes(8, "big")),
     "a header outside": lambda chain: patch_footer(chain.links[0], 16, b"\xff" * 8),
+    "a block table where no file can have one": lambda chain: patch_header(chain.links[0], 16, b"\x3f" + bytes(7)),
+    "a header where no file can have one": lambda chain: patch_footer(chain.links[0], 16, b"\x3f" + bytes(7)),
     "a whole disk over another": lambda chain: to_vhd(chain.folder / "disk.raw", chain.links[0]),
     "a missing parent": lambda chain: _swap(chain.links[0], chain.links[1]),
     "data that ends early": lambda chain: _cut_data(chain.links[1]),

@@ -7,6 +7,7 @@ would open that file (CVE-2024-32498 and its family). The format is always state
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -14,10 +15,9 @@ import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from golden_flows.clouds.records import Download, Expansion
 from golden_flows.clouds.sparse import sha256_of, zeros_only
@@ -32,7 +32,11 @@ READABLE = ("qcow2", "vhd", "vmdk")
 _QCOW2_DATA_FILE = 1 << 2
 _VHD_DIFFERENCING = 4
 _VMDK_FORMS = ("monolithicSparse", "streamOptimized")
+_VMDK_DESCRIPTOR_AT = 1
+"""In sectors. QEMU looks for a parent there whatever the header says, in as many as follow, and anywhere in a line."""
+_VMDK_DESCRIPTOR_SECTORS = 20
 _VMDK_DESCRIPTOR_BYTES_MAX = 64 * 1024
+_VMDK_PARENT = "parentFileNameHint"
 _CHS_CREATORS = (b"vpc ", b"vs  ")
 """Virtual PC and Virtual Server take their geometry for the size; everybody else takes ``current size``."""
 
@@ -43,7 +47,7 @@ class _Layout:
 
     driver: str
     virtual_bytes: int
-    options: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Refused(Exception):
@@ -65,7 +69,7 @@ def expand(path: Path, disk_format: str, out_dir: Path, *, original_bytes: int, 
         return _measure(path, original_bytes, began_s)
     limit_bytes = 2 * original_bytes + 1024**3
     try:
-        layout = _checked_layout(path, disk_format, limit_bytes)
+        layout = checked_layout(path, disk_format, limit_bytes)
         with tempfile.TemporaryDirectory(prefix="expand-", dir=out_dir) as empty:
             raw = Path(empty) / "expanded.raw"
             _convert(path, layout, raw, limit_bytes, timeout_s)
@@ -80,10 +84,14 @@ def write_raw(path: Path, disk_format: str, raw: Path, *, limit_bytes: int, time
     ``limit_bytes`` is the largest disk that is taken. Raises ``NotConvertible`` for what is wrong with the image,
     ``MissingProgram`` without qemu-img, ``InteropError`` where this machine has no room.
     """
-    _convert(path, _checked_layout(path, disk_format, limit_bytes), raw, limit_bytes, timeout_s)
+    _convert(path, checked_layout(path, disk_format, limit_bytes), raw, limit_bytes, timeout_s)
 
 
-def _checked_layout(path: Path, disk_format: str, limit_bytes: int) -> _Layout:
+def checked_layout(path: Path, disk_format: str, limit_bytes: int) -> _Layout:
+    """What the header says, where it is one that may be handed to qemu-img.
+
+    Raises ``NotConvertible``, or ``InteropError`` where the file cannot be read here.
+    """
     try:
         layout = read_layout(path, disk_format)
     except (_Refused, struct.error) as refused:
@@ -103,13 +111,13 @@ def _convert(path: Path, layout: _Layout, raw: Path, limit_bytes: int, timeout_s
     for program, package in (("qemu-img", "qemu-utils"), ("prlimit", "util-linux")):
         if programs[program] is None:
             raise MissingProgram(f"{program} is not installed", f"apt-get install {package}")
-    # A comma separates options, and is escaped by doubling; with file.driver=file no name is taken for a URL.
-    name = str(path.resolve()).replace(",", ",,")
-    image = f"driver={layout.driver}{layout.options},file.driver=file,file.filename={name}"
+    # With the driver "file" no name is taken for a URL; without a backing no parent is opened, whoever names one.
+    file = {"driver": "file", "filename": str(path.resolve())}
+    image = {"driver": layout.driver, **layout.options, "backing": None, "file": file}
     # prlimit(1) and not preexec_fn, which may deadlock in a process with threads.
     limits = [f"--as={MEMORY_LIMIT_BYTES}", f"--cpu={CPU_LIMIT_S}", f"--fsize={limit_bytes}", "--core=0"]
     command = [str(programs["prlimit"]), *limits, "--", str(programs["qemu-img"])]
-    command += ["convert", "--image-opts", "-O", "raw", image, str(raw)]
+    command += ["convert", "-O", "raw", f"json:{json.dumps(image)}", str(raw)]
     try:
         done = subprocess.run(
             command,
@@ -148,7 +156,7 @@ def read_layout(path: Path, disk_format: str) -> _Layout:
             file.seek(max(0, size - SECTOR_BYTES))
             return _vhd(head, file.read(SECTOR_BYTES))
         if disk_format == "vmdk":
-            return _vmdk(head, lambda at, length: _read_at(file, at, length))
+            return _vmdk(head, file.read)
     raise _Refused(f"no safe way is known here to open disk format {disk_format!r}")
 
 
@@ -173,32 +181,33 @@ def _vhd(head: bytes, footer: bytes) -> _Layout:
         if struct.unpack_from(">I", one, 60)[0] == _VHD_DIFFERENCING:
             raise _Refused("it is a differencing VHD, which names a parent file")
     creator, current_bytes = footer[28:32], struct.unpack_from(">Q", footer, 48)[0]
-    size_calc = "" if creator in _CHS_CREATORS else ",force_size_calc=current_size"
-    return _Layout("vpc", current_bytes, size_calc)
+    return _Layout("vpc", current_bytes, {} if creator in _CHS_CREATORS else {"force_size_calc": "current_size"})
 
 
-def _vmdk(head: bytes, read: Callable[[int, int], bytes]) -> _Layout:
-    """One sparse file with its descriptor inside. Source: VMware, Virtual Disk Format 5.0; QEMU block/vmdk.c."""
+def _vmdk(head: bytes, read: Callable[[int], bytes]) -> _Layout:
+    """One sparse file with its descriptor inside, which ``read`` begins with.
+
+    Source: VMware, Virtual Disk Format 5.0; QEMU block/vmdk.c.
+    """
     if not head.startswith(b"KDMV"):
         raise _Refused("it has no header of a sparse VMDK")
     _, _, _, sectors, _, descriptor_at, descriptor_sectors = struct.unpack_from("<4sIIQQQQ", head)
     if not sectors:
         raise _Refused("it leaves its size to a descriptor, which may name any file")
-    length = min(descriptor_sectors * SECTOR_BYTES, _VMDK_DESCRIPTOR_BYTES_MAX)
-    descriptor = read(descriptor_at * SECTOR_BYTES, length).rstrip(b"\0").decode("latin-1")
-    values = dict(re.findall(r'^(\w+)\s*=\s*"?([^"\n]*)"?\s*$', descriptor, re.MULTILINE))
+    if descriptor_at != _VMDK_DESCRIPTOR_AT:
+        raise _Refused(f"its descriptor is not in sector {_VMDK_DESCRIPTOR_AT}, where readers look for it")
+    length = min(max(descriptor_sectors, _VMDK_DESCRIPTOR_SECTORS) * SECTOR_BYTES, _VMDK_DESCRIPTOR_BYTES_MAX)
+    whole = read(length).decode("latin-1")
+    descriptor = whole[: descriptor_sectors * SECTOR_BYTES].rstrip("\0")
+    pairs = (line.partition("=") for line in descriptor.splitlines())
+    values = {key.strip(): value.strip().strip('"') for key, _, value in pairs}
     if values.get("createType") not in _VMDK_FORMS:
         raise _Refused(f"its form is {shorten(values.get('createType', 'not stated'), 40)}, not one file of its own")
-    if "parentFileNameHint" in values or values.get("parentCID") != "ffffffff":
+    if _VMDK_PARENT in whole or values.get("parentCID") != "ffffffff":
         raise _Refused("it names a parent file")
     if len(re.findall(r"^(?:RW|RDONLY|NOACCESS)\s", descriptor, re.MULTILINE)) != 1:
         raise _Refused("it has more than one extent")
     return _Layout("vmdk", sectors * SECTOR_BYTES)
-
-
-def _read_at(file: BinaryIO, at: int, length: int) -> bytes:
-    file.seek(at)
-    return file.read(length)
 
 
 def conversion_facts(asked_format: str, export: ExportFacts, stored: Download, expansion: Expansion) -> ConversionFacts:

@@ -21,13 +21,13 @@ PATTERNS = (
     ),
     (
         "initramfs shell",
-        r"^dracut:/#|^\(initramfs\)|(?:in|entering) emergency mode|dracut-initqueue.{0,200}timeout|ALERT!.{0,200}does not exist"
-        r"|initramfs: no file system with UUID",
+        r"^dracut:/#|^\(initramfs\)|(?:in|entering) emergency mode|dracut-initqueue.{0,200}timeout"
+        r"|ALERT!.{0,200}does not exist|initramfs: no file system with UUID",
     ),
     ("ordering cycle", r"Found ordering cycle|deleted to break ordering cycle"),
 )
-"""(what it is, how kernels, initramfs and systemd say it). No repetition is without a bound: a guest may print "XFS (a): "
-a hundred thousand times, and each would be followed to the end of its line."""
+"""(what it is, how kernels, initramfs and systemd say it). No repetition is without a bound: a guest may print
+"XFS (a): " a hundred thousand times, and each would be followed to the end of its line."""
 
 SIGNS_MAX = 12
 _ANY = re.compile("|".join(f"(?P<g{at}>{pattern})" for at, (_, pattern) in enumerate(PATTERNS)), re.IGNORECASE)

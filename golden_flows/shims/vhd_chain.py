@@ -100,8 +100,8 @@ def _open_link(name: str, file: IO[bytes]) -> Link:
 
 
 def _read(file: IO[bytes], offset: int, length: int) -> bytes:
-    if offset >= 2**62:
-        return b""
+    if offset >= file.seek(0, 2):
+        return b""  # an offset beyond what a file can have is the chain's fault, and would be told as the disk's
     file.seek(offset)
     return file.read(length)
 

@@ -94,13 +94,19 @@ def vhd_footer(disk_type: int, creator: bytes = b"qem2") -> bytes:
 
 
 def vmdk(
-    *, sectors: int = MIB // 512, form: str = "monolithicSparse", parent: str = "ffffffff", more: str = ""
+    *,
+    sectors: int = MIB // 512,
+    form: str = "monolithicSparse",
+    parent: str = "ffffffff",
+    more: str = "",
+    at: int = 1,
+    behind: bytes = b"",
 ) -> bytes:
-    """A header and its descriptor in the sector after it."""
+    """A header and its descriptor in the sector after it, whatever sector the header names."""
     extent = f'RW {sectors} SPARSE "stored"\n'
     text = f'# Disk DescriptorFile\nversion=1\nparentCID={parent}\ncreateType="{form}"\n{extent}{more}'
-    head = struct.pack("<4sIIQQQQ", b"KDMV", 1, 3, sectors, 128, 1, 2)
-    return head.ljust(512, b"\0") + text.encode().ljust(1024, b"\0")
+    head = struct.pack("<4sIIQQQQ", b"KDMV", 1, 3, sectors, 128, at, 2)
+    return head.ljust(512, b"\0") + text.encode().ljust(1024, b"\0") + behind
 
 
 @pytest.mark.parametrize(
@@ -120,6 +126,11 @@ def vmdk(
         ("vmdk", vmdk(form="monolithicFlat"), "monolithicFlat"),
         ("vmdk", vmdk(parent="12345678"), "parent"),
         ("vmdk", vmdk(more='parentFileNameHint="/etc/passwd"\n'), "parent"),
+        ("vmdk", vmdk(more='a=" "" parentFileNameHint="/etc/passwd"\n'), "parent"),
+        ("vmdk", vmdk(behind=b'parentFileNameHint="/etc/passwd"\n'), "parent"),
+        ("vmdk", vmdk(at=3, behind=vmdk()[512:]), "not in sector 1"),
+        ("vmdk", vmdk(at=2**63), "not in sector 1"),
+        ("vmdk", vmdk(more=f'a={" " * 300}""x\n', form="x"), "its form"),
         ("vmdk", vmdk(more='RW 8 FLAT "/etc/passwd" 0\n'), "more than one extent"),
         ("vmdk", vmdk(sectors=2**40), "header claims"),
         ("vdi", bytes(4096), "no safe way"),
