@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from golden_flows.errors import GuestError, shorten
+from golden_flows.errors import GuestError
+from golden_flows.model.untrusted import pruned, told
 
 T = TypeVar("T")
 
@@ -19,12 +20,12 @@ class Fields:
 
     def __init__(self, document: object, where: str = "status") -> None:
         if not isinstance(document, Mapping):
-            raise GuestError(f"the guest's report: {where} is not an object: {shorten(repr(document), 80)}")
+            raise GuestError(f"the guest's report: {where} is not an object: {told(document)}")
         self._document: Mapping[str, Any] = document
         self._where = where
 
     def _wrong(self, key: str, wanted: str, value: object) -> GuestError:
-        return GuestError(f"the guest's report: {self._where}.{key} is not {wanted}: {shorten(repr(value), 80)}")
+        return GuestError(f"the guest's report: {self._where}.{key} is not {wanted}: {told(value)}")
 
     def has(self, key: str) -> bool:
         """Whether the document says anything under this key; null says nothing."""
@@ -94,9 +95,14 @@ class Fields:
         }
 
     def untrusted(self, key: str) -> Mapping[str, object]:
-        """What the guest got from the cloud, handed on as it is; empty when the cloud served no object."""
-        value = self._document.get(key)
-        return value if isinstance(value, Mapping) else {}
+        """What the guest got from the cloud, handed on as it is; empty when the cloud served nothing.
+
+        What is no object comes under a name that no document has, so that nobody takes it for nothing.
+        """
+        value = pruned(self._document.get(key))
+        if value is None:
+            return {}
+        return value if isinstance(value, dict) else {"": value}
 
     def object(self, key: str) -> Fields | None:
         value = self._document.get(key)

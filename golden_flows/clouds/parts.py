@@ -25,13 +25,14 @@ from golden_flows.clouds.records import ImageRef
 from golden_flows.clouds.session import ApiSession, reason_of
 from golden_flows.errors import CloudError, Unreachable, WaitTimeout, shorten
 from golden_flows.model.transfer import RangeProbe
+from golden_flows.model.untrusted import whole_number
 from golden_flows.waiting import Deadline
 
 PART_BYTES = 4 * 1024 * 1024
 PROBE_BYTES = 64 * 1024
 PROBE_START = 1
 """Where disks have a boot sector and a partition table: what begins elsewhere than it says looks different there."""
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)$")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)$")
 
 
 class Stopped(Exception):
@@ -281,8 +282,7 @@ class Parts:
             raise self._api.refusal(answer, f"GET {self._path}")
         self.status_code = self.status_code or (204 if status == 204 else 200)
         if asked is None:
-            length = answer.headers.get("Content-Length", "")
-            self.length = int(length) if length.isdigit() else None
+            self.length = whole_number(answer.headers.get("Content-Length", ""))
             return
         found = _CONTENT_RANGE.match(answer.headers.get("Content-Range", "").strip())
         if found is None or int(found[1]) != at:

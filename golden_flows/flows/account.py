@@ -16,6 +16,7 @@ from golden_flows.journal import Journal
 from golden_flows.model.account import CAN_ENCRYPT, AccountFacts, AuthorizedKeys, PostedPassword, PostProbe
 from golden_flows.model.facts import LoginAttempt
 from golden_flows.model.guest import GuestReport
+from golden_flows.model.untrusted import whole_number
 from golden_flows.waiting import SYSTEM_CLOCK, Clock, Deadline, wait_for
 
 AUTHORIZED_KEYS = "~/.ssh/authorized_keys"
@@ -121,7 +122,7 @@ class Metadata:
         name, _, port = host.partition(":")
         arguments = shlex.join([method, name, port or "80", f"/{path}"])
         first, _, rest = self.run(f"python3 -I -S -c {shlex.quote(_ASK)} {arguments}", body).partition(b"\n")
-        return (int(first) if first.isdigit() else None), rest
+        return whole_number(first.decode("ascii", "replace")), rest
 
 
 def metadata_in(shell: GuestShell) -> Metadata:

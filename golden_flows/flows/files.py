@@ -16,6 +16,7 @@ from golden_flows.flows.story import NONCE_PATH, UserData
 from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.cloud import FILE_CHANNELS
 from golden_flows.model.files import FileFacts, InjectedFile
+from golden_flows.model.untrusted import whole_number
 
 PATH = "/srv/anne/injected/bytes"
 """In a folder that the image does not have."""
@@ -52,13 +53,13 @@ def _look(path: str, content: bytes, shell: GuestShell) -> InjectedFile:
         words: list[str] = []
     else:
         words = told.stdout.decode("utf-8", "replace").split() if told.exit_code == 0 else []
-    numbers = words[-3:] if len(words) >= 5 and all(word.isdigit() for word in words[-3:]) else []
+    owner, group, mode = words[-3:] if len(words) >= 5 else ("", "", "")
     return InjectedFile(
         path=path,
         sent_bytes=len(content),
         sent_sha256=hashlib.sha256(content).hexdigest(),
         found_sha256=words[0] if words else None,
-        owner=int(numbers[0]) if numbers else None,
-        group=int(numbers[1]) if numbers else None,
-        mode=int(numbers[2], 8) if numbers else None,
+        owner=whole_number(owner),
+        group=whole_number(group),
+        mode=whole_number(mode, 8),
     )

@@ -15,6 +15,7 @@ from golden_flows.flows.setting import SHELL_TIMEOUT_S
 from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.facts import BootFacts
 from golden_flows.model.nics import HotplugFacts
+from golden_flows.model.untrusted import finite_number
 from golden_flows.waiting import Deadline, wait_for
 
 CONFIGURED_WITHIN_S = 60
@@ -109,7 +110,7 @@ def _watch(shell: GuestShell, facts: HotplugFacts, channels: Collection[str]) ->
         raise GuestError("the attached port has vanished from the API")
     limit_s = CONFIGURED_WITHIN_S if port.dhcp or set(LIVE_CHANNELS) & set(channels) else UNTOLD_S
     script = _AWAIT.format(mac=port.mac, ip=port.fixed_ip or "none", limit_s=limit_s)
-    begin, seen, has = _times(shell.run(script, timeout_s=limit_s + CONTROL_TIMEOUT_S).stdout, 3)
+    begin, seen, has = times(shell.run(script, timeout_s=limit_s + CONTROL_TIMEOUT_S).stdout, 3)
     return replace(
         facts,
         seconds_to_nic=_since(begin, seen),
@@ -125,7 +126,7 @@ def _detach(guest: Instance, shell: GuestShell, facts: HotplugFacts, network: Ne
     if refused := guest.cloud.detach_interface(guest.server_id, port.port_id):
         return replace(facts, detach_refused=refused)
     script = _AWAIT_GONE.format(mac=port.mac, limit_s=GONE_WITHIN_S)
-    begin, gone = _times(shell.run(script, timeout_s=GONE_WITHIN_S + CONTROL_TIMEOUT_S).stdout, 2)
+    begin, gone = times(shell.run(script, timeout_s=GONE_WITHIN_S + CONTROL_TIMEOUT_S).stdout, 2)
     still = _listed_after(guest, port.port_id)
     return replace(
         facts,
@@ -150,14 +151,11 @@ def _listed_after(guest: Instance, port_id: str) -> bool:
         return True
 
 
-def _times(told: bytes, count: int) -> list[float | None]:
+def times(told: bytes, count: int) -> list[float | None]:
     """Numbers of one line, "-" as None. Raises ``GuestError`` for anything else."""
     words = told.decode("ascii", "replace").split()
-    try:
-        found = [None if word == "-" else float(word) for word in words]
-    except ValueError:
-        found = []
-    if len(found) != count:
+    found = [finite_number(word) for word in words]
+    if len(found) != count or any(number is None and word != "-" for number, word in zip(found, words, strict=True)):
         raise GuestError("the watch over the guest's NICs ended without a word")
     return found
 

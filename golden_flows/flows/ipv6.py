@@ -14,6 +14,7 @@ from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.facts import PortFacts
 from golden_flows.model.guest import canonical_mac
 from golden_flows.model.ipv6 import Address6, Ipv6Facts, MetadataAnswer, Nic6
+from golden_flows.model.untrusted import whole_number
 
 LOOK_TIMEOUT_S = 30.0
 
@@ -47,7 +48,7 @@ def _nic(one: Fields) -> Nic6:
     return Nic6(
         name=one.text("name"),
         mac=canonical_mac(one.text("mac", "")),
-        accept_ra=int(accept_ra) if accept_ra and accept_ra.isdecimal() else None,
+        accept_ra=whole_number(accept_ra or ""),
         forwarding=one.text_or_none("forwarding") == "1",
         addresses=one.each("addresses", _address),
         heard=None if flags is None else bool(flags & _HEARD),

@@ -10,6 +10,7 @@ from ipaddress import ip_interface, ip_network
 from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.facts import PortFacts
 from golden_flows.model.nics import NicSeen, NicsInside, ReplyPath, RouteSeen
+from golden_flows.model.untrusted import pruned, whole_number
 
 LINES_MAX = 400
 NETWORK_DATA_BYTES_MAX = 256 * 1024
@@ -38,7 +39,7 @@ def look(shell: GuestShell, ports: Sequence[PortFacts]) -> NicsInside:
 
 def ask_metadata(shell: GuestShell) -> dict[str, object] | None:
     """network_data.json as the metadata service answers now; None where it does not. Raises ``GuestError``."""
-    return _document(shell.run(_FETCH, timeout_s=40.0).stdout)
+    return document(shell.run(_FETCH, timeout_s=40.0).stdout)
 
 
 def parse(text: str) -> NicsInside:
@@ -52,7 +53,7 @@ def parse(text: str) -> NicsInside:
         NicSeen(
             name=row[1],
             mac=row[2].lower(),
-            mtu=int(row[3]) if row[3].isdecimal() else None,
+            mtu=whole_number(row[3]),
             addresses=tuple(addresses.get(row[1], ())),
         )
         for row in rows
@@ -108,9 +109,9 @@ def _ask_paths(shell: GuestShell, wanted: Sequence[tuple[str, str, bool]]) -> tu
     )
 
 
-def _document(content: bytes) -> dict[str, object] | None:
+def document(content: bytes) -> dict[str, object] | None:
     try:
-        found = json.loads(content[:NETWORK_DATA_BYTES_MAX])
+        found = pruned(json.loads(content[:NETWORK_DATA_BYTES_MAX]))
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

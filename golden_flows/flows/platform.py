@@ -12,6 +12,7 @@ from golden_flows.errors import GuestError, InteropError, shorten
 from golden_flows.guests.probe import run_probe
 from golden_flows.guests.ssh import GuestShell
 from golden_flows.model.platform_seen import PlatformSeen, RootDisk
+from golden_flows.model.untrusted import finite_number, whole_number
 
 PROBE_TIMEOUT_S = 40.0
 API_DATE_S = 1.0
@@ -41,10 +42,9 @@ def _ask_clock(shell: GuestShell) -> tuple[float, float]:
     before_s = time.time()
     told = shell.run(_CLOCK, timeout_s=PROBE_TIMEOUT_S)
     after_s = time.time()
-    try:
-        clock_s = float(told.stdout)
-    except ValueError as error:
-        raise GuestError("the guest does not tell its time") from error
+    clock_s = finite_number(told.stdout.decode("ascii", "replace"))
+    if clock_s is None:
+        raise GuestError("the guest does not tell its time")
     return clock_s - (before_s + after_s) / 2, (after_s - before_s) / 2
 
 
@@ -52,7 +52,7 @@ def parse(document: object) -> PlatformSeen:
     """What the probe in the guest said. Raises ``GuestError`` naming the key that is wrong."""
     top = Fields(document, "platform")
     root = top.object("root")
-    queues = {nic: int(count) for nic, count in top.text_map("queues").items() if count and count.isdecimal()}
+    counts = {nic: whole_number(count or "") for nic, count in top.text_map("queues").items()}
     return PlatformSeen(
         has_efi=top.flag("has_efi"),
         secure_boot=top.flag("secure_boot"),
@@ -63,7 +63,7 @@ def parse(document: object) -> PlatformSeen:
         ports=top.texts("ports"),
         qga_runs=bool(top.flag("qga_runs")),
         cpus=top.integer("cpus"),
-        queues=queues,
+        queues={nic: count for nic, count in counts.items() if count is not None},
     )
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_interface, ip_network
 
-from golden_flows.errors import shorten
+from golden_flows.model.untrusted import told, whole_number
 
 PHYSICAL_TYPES = ("bridge", "dvs", "hw_veb", "hyperv", "ovs", "phy", "tap", "vhostuser", "vif")
 BOND_MODES = (*("802.3ad", "balance-rr", "active-backup", "balance-xor", "broadcast", "balance-tlb", "balance-alb"),)
@@ -145,7 +145,8 @@ def _is_netmask(value: object, family: int, strict: bool) -> bool:
     """Dotted, or IPv6's ``ffff:…::``; in the wide reading a prefix length, too."""
     text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     if text.isdecimal():
-        return not strict and int(text) <= (32 if family == 4 else 128)
+        length = whole_number(text)
+        return not strict and length is not None and length <= (32 if family == 4 else 128)
     if family == 6:
         try:
             bits = int(ip_address(text)) if ":" in text else -1
@@ -160,4 +161,4 @@ def _is_netmask(value: object, family: int, strict: bool) -> bool:
 
 
 def _told(value: object) -> str:
-    return shorten(repr(value), 60)
+    return told(value, 60)
