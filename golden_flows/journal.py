@@ -269,16 +269,18 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(lines, 1):
         try:
             document = json.loads(line)
-            if not isinstance(document, dict) or "event" not in document:
+            if not isinstance(document, dict) or not isinstance(document.get("event"), str):
                 raise ValueError("not an event")
-        except ValueError as error:
+            if not isinstance(document.get("n", 0), int):
+                raise ValueError("not numbered as an event is")
+        except (ValueError, RecursionError) as error:
             if number == len(lines) and not line.endswith(b"\n"):
                 break
             if number == 1:
                 raise InteropError(f"{path}, line {number}: not a journal event ({error})") from error
             document = {"event": "damaged", "line": number}
         if "by" in document and "n" in document:
-            written[str(document.pop("by"))].add(int(document.pop("n")))
+            written[str(document.pop("by"))].add(document.pop("n"))
         yield document
     lost = sum(max(numbers) - len(numbers) for numbers in written.values())
     if lost:

@@ -20,6 +20,7 @@ from typing import Any
 from golden_flows.errors import InteropError, RecordError, UsageError
 from golden_flows.journal import SCHEMA, is_held, read_events
 from golden_flows.model.cloud import Pair
+from golden_flows.model.outcome import ExitCode
 from golden_flows.model.plan import Plan
 from golden_flows.workspace import new_run_id
 
@@ -67,6 +68,15 @@ def merge(folders: Sequence[Path], results_root: Path) -> Path:
     a cloud that was not the same one; shards of different plans; a run that is still at work), other ``InteropError``
     where a journal or evidence cannot be read or the merged run cannot be written: then nothing of it is left.
     """
+    try:
+        return _merge(folders, results_root)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InteropError(
+            f"a journal of these runs is not as this suite writes it: {error!r}", "`golden-flows report RUN` says which"
+        ) from error
+
+
+def _merge(folders: Sequence[Path], results_root: Path) -> Path:
     parts = [_read(folder.resolve()) for folder in dict.fromkeys(folders)]
     if len(parts) < 2:
         raise UsageError("one run is whole as it is", "name the folders of two runs or more")
@@ -225,7 +235,7 @@ def _merged(run_id: str, parts: Sequence[_Part]) -> Iterator[Event]:
         yield {
             "event": "run_ended",
             "at": max(str(end["at"]) for _, end in ends),
-            "exit_code": max([int(end["exit_code"]) for _, end in ends] + [3 if missing else 0]),
+            "exit_code": max([ExitCode(end["exit_code"]).value for _, end in ends] + [3 if missing else 0]),
             "reason": "; ".join(f"{run}: {end['reason']}" for run, end in ends if end.get("reason")),
         }
     else:

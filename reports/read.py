@@ -23,12 +23,14 @@ from golden_flows.model.outcome import Outcome, retold, worst
 from golden_flows.model.plan import Plan
 from golden_flows.model.stage import Stage
 from golden_flows.model.waiver import Waiver
-from golden_flows.printable import cleaned
+from golden_flows.printable import cleaned, printable
 from reports import waived
 
 Event = dict[str, Any]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_NOT_OURS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+"""What reading raises where a journal has another form than ours. ``Infinity`` is a number to Python's JSON reader."""
 
 
 def read_run(folder: Path, *, load: Callable[[str], Guideline] = load_guideline) -> Run:
@@ -41,28 +43,39 @@ def read_run(folder: Path, *, load: Callable[[str], Guideline] = load_guideline)
     path = folder / "journal.jsonl"
     reading = _Reading()
     for number, raw in enumerate(read_events(path), 1):
-        event = cleaned(raw)
-        if not isinstance(event, dict):
-            continue
-        take = reading.handlers.get(str(event["event"]))
         try:
+            event = cleaned(raw)
+            if not isinstance(event, dict):
+                continue
+            take = reading.handlers.get(event["event"])
             reading.see(event)
             if take is not None:
                 take(event)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InteropError(
-                f"{path}, event {number} ({event['event']}) is not as this suite writes it: {error!r}",
-                "was it written by another version of the suite?",
-            ) from error
+        except _NOT_OURS as error:
+            raise _not_ours(f"{path}, event {number} ({printable(raw['event'])})", error) from error
     if reading.started is None:
         raise InteropError(f"{path} holds no run: it has no run_started event", "is this the folder of a run?")
     try:
-        guideline = load(str(reading.started["guideline"]))
+        return reading.run(_guideline(path, reading.started, load))
+    except _NOT_OURS as error:
+        raise _not_ours(f"what {path} says of its run", error) from error
+
+
+def _guideline(path: Path, started: Event, load: Callable[[str], Guideline]) -> Guideline:
+    """The one that it was judged by, as far as it was planned."""
+    try:
+        guideline = load(str(started["guideline"]))
     except UsageError as error:
         raise InteropError(
             f"{path}: {error.what}, by which it was judged", "read it with the suite that wrote it"
         ) from error
-    return reading.run(guideline.planned(reading.started.get("plan") or ()))
+    return guideline.planned(started.get("plan") or ())
+
+
+def _not_ours(what: str, error: Exception) -> InteropError:
+    return InteropError(
+        f"{what} is not as this suite writes it: {error!r}", "was it written by another version of the suite?"
+    )
 
 
 def open_run(folder: Path, *, load: Callable[[str], Guideline] = load_guideline) -> Run:
