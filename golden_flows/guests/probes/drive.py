@@ -58,6 +58,8 @@ class Drive:
                 self.seen["names"] = names_below(folder)
                 contents = {name: bytes_of(f"{folder}/{LATEST}/{name}") for name in FILES}
                 self.files = {name: content for name, content in contents.items() if content is not None}
+            except OSError as error:  # its folders can be no folders once somebody looks into them
+                self.seen["error"] = f"{self.device} cannot be read: {error.strerror}"
             finally:
                 subprocess.run(["umount", folder], check=False)
         finally:

@@ -35,7 +35,7 @@ def document(content: str | bytes | None) -> Any:
     """Parsed JSON; None for anything else."""
     try:
         return json.loads(content) if content else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

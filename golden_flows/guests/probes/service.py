@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import urllib.error
@@ -19,6 +20,7 @@ OPENSTACK = "/openstack/latest"
 EC2 = "/latest/meta-data"
 KEYS = EC2 + "/public-keys/"
 TIMEOUT_S = 10
+BODY_LIMIT_BYTES = 4 << 20
 LISTING_MAX_CHARS = 500
 
 
@@ -34,13 +36,13 @@ class Service:
         """(status or None, body)."""
         began = time.monotonic()
         status, kind, body, error = None, None, b"", None
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(self.host + path, timeout=TIMEOUT_S) as answer:
-                status, kind, body = answer.status, answer.headers.get("Content-Type"), answer.read()
-        except urllib.error.HTTPError as refusal:
-            status, kind, body = refusal.code, refusal.headers.get("Content-Type"), refusal.read()
-        except (OSError, ValueError) as trouble:
+            with _asked(self.host + path) as answer:
+                content = answer.read(BODY_LIMIT_BYTES)
+                if getattr(answer, "length", None):
+                    raise ValueError(f"an answer of {len(content)} bytes is not the whole of it")
+                status, kind, body = answer.status, answer.headers.get("Content-Type"), content
+        except (OSError, ValueError, http.client.HTTPException) as trouble:
             error = str(trouble)[:100]
         parsed = document(body) is not None if status == 200 and ".json" in path else None
         self.requests.append(
@@ -86,6 +88,15 @@ class Service:
         status, data = self.get("/latest/user-data")
         found["user_data"] = sha256(data if status == 200 else b"")
         return found
+
+
+def _asked(url: str) -> Any:
+    """The answer, a refusal too."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        return opener.open(url, timeout=TIMEOUT_S)
+    except urllib.error.HTTPError as refusal:
+        return refusal
 
 
 # -- what all channels are compared by

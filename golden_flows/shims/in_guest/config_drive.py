@@ -72,7 +72,7 @@ def _read(device: str, filesystem: str) -> Found | None:
         "filesystem": filesystem,
         "label": LABEL,
         "mode": f"{stat.S_IMODE(os.stat(device).st_mode):04o}",
-        "extensions": _extensions(device) if filesystem == "iso9660" else [],
+        "extensions": extensions(device) if filesystem == "iso9660" else [],
         "names": names,
         "admin_pass": has_password(tree.files["meta_data.json"]),
     }
@@ -114,12 +114,12 @@ def has_password(meta: bytes) -> bool:
     """Whether a password lies in clear in this meta_data.json."""
     try:
         document = json.loads(meta)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(document, dict) and bool(document.get("admin_pass"))
 
 
-def _extensions(device: str) -> list[str]:
+def extensions(device: str) -> list[str]:
     """``joliet``: a volume descriptor of its own; ``rock-ridge``: said in the root folder's first entry (SUSP's SP)."""
     with open(device, "rb") as file:
         file.seek(VOLUME_AT)
@@ -127,4 +127,4 @@ def _extensions(device: str) -> list[str]:
         file.seek(int.from_bytes(volumes[0][158:162], "little") * BLOCK)
         root = file.read(BLOCK)
     found = ["joliet"] if any(one[:1] == b"\2" and one[88:91] in (b"%/@", b"%/C", b"%/E") for one in volumes) else []
-    return [*found, "rock-ridge"] if b"SP\x07\x01\xbe\xef" in root[: root[0]] else found
+    return [*found, "rock-ridge"] if b"SP\x07\x01\xbe\xef" in root[: (root or b"\0")[0]] else found

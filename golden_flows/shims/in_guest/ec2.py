@@ -110,7 +110,7 @@ def translate(asker: Asker, firmware: str) -> Found | None:
         "uuid": firmware or uuid_of(instance_id.strip()),
         "name": hostname.partition(".")[0],
         "hostname": hostname,
-        "launch_index": int(index) if index.isdigit() else 0,
+        "launch_index": int(index) if index.isascii() and index.isdigit() and len(index) < 10 else 0,
         "availability_zone": (asker.text(f"{META}/placement/availability-zone") or "").strip(),
         "public_keys": keys,
     }
