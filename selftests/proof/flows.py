@@ -187,6 +187,8 @@ FLOWS = (
         (
             fault("public-lite:swap_identity", "MD-3", "MD-10"),
             fault("public-lite:vhd_probe", "IM-10"),
+            # Where PUT is open to tenants, as it is not with IM-5's fault.
+            fault("public-lite:quota_half", "IM-11"),
             fault("public-lite:hvc0_getty", "BT-5"),
             fault("public-lite:acpi_off", "PV-5"),
             # What DHCP and the network do to the first NIC; and an address of home that the guest prefers.
