@@ -27,5 +27,5 @@ def read_cloud_evidence(url: str | None) -> Iterator[tuple[str, str, bytes]]:
                 answer = session.get(f"{url.rstrip('/')}/{name}", timeout=10, stream=True)
                 answer.raise_for_status()
                 yield name, media_type, answer.raw.read(LIMIT_BYTES, decode_content=True)
-        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+        except (requests.RequestException, ValueError, KeyError, TypeError, RecursionError) as error:
             logger.warning("no evidence from %s: %s", url, error)

@@ -136,7 +136,7 @@ class ApiSession:
     def json_of(self, response: requests.Response, path: str) -> dict[str, Any]:
         try:
             document = response.json()
-        except requests.JSONDecodeError as error:
+        except (requests.JSONDecodeError, RecursionError) as error:
             raise CloudError(f"cloud {self.name!r}: {path} answered something that is not JSON") from error
         if not isinstance(document, dict):
             raise CloudError(f"cloud {self.name!r}: {path} did not answer a JSON object")

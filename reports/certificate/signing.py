@@ -210,7 +210,7 @@ class Signed:
                 str(envelope.payload_type),
                 tuple((keyid, bytes.fromhex(one.signature)) for keyid, one in envelope.signatures.items()),
             )
-        except (DsseError, KeyError, TypeError, AttributeError) as error:
+        except (DsseError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"not a DSSE envelope: {error!r}") from error
 
 

@@ -186,7 +186,7 @@ def parse(payload: bytes) -> Claim:
             valid_until=moment(notes["validUntil"]),
             subjects={str(one["name"]): str(one["digest"]["sha256"]) for one in document["subject"]},
         )
-    except (KeyError, TypeError, AttributeError, StopIteration) as error:
+    except (KeyError, TypeError, AttributeError, StopIteration, OverflowError, RecursionError) as error:
         raise ValueError(f"not a statement of this suite: {error!r}") from error
 
 

@@ -282,5 +282,5 @@ def _describes(content: bytes, profile: Profile | None) -> bool:
         return profile is not None and statement.profile_document(profile_of(json.loads(content))) == (
             statement.profile_document(profile)
         )
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return False
