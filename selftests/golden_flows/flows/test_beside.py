@@ -38,6 +38,9 @@ class Told:
     def stages(self) -> dict[Stage, StageFunction]:
         return {stage: lambda stage=stage: self.order.append(stage.value) for stage in Stage}  # type: ignore[misc]  # bound
 
+    def stage_over(self) -> None:
+        """There is nothing to keep."""
+
 
 def test_what_comes_at_the_end_comes_once_before_anything_is_deleted(tmp_path: Path) -> None:
     story, journal = Told(), Journal(tmp_path)
