@@ -26,6 +26,9 @@ class Told:
     def stages(self) -> Mapping[Stage, StageFunction]:
         return {stage: lambda: None for stage in Stage}
 
+    def stage_over(self) -> None:
+        """Nothing was asked of any cloud."""
+
 
 def flow(session: Session, pair: Pair) -> GoldenFlow:
     """In place of the session's own: clouds are neither borrowed nor looked at."""
