@@ -13,6 +13,11 @@ settings.register_profile("fuzz", settings.get_profile("unhurried"), max_example
 settings.load_profile("unhurried")  # --hypothesis-profile=fuzz goes over it: hours instead of seconds
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who takes longest begins first: two workers are done together then, and not one minutes after the other."""
+    items.sort(key=lambda item: item.get_closest_marker("first") is None)
+
+
 @pytest.fixture
 def heeded_signals() -> Iterator[None]:
     """Programs that a test starts heed each signal, be these tests run under nohup or as a script's background job.

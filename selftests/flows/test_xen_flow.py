@@ -32,6 +32,7 @@ def require_memory_for(cloud: str) -> None:
         pytest.skip(str(error))
 
 
+@pytest.mark.first
 def test_private_to_public_is_certified_on_a_real_xen(tmp_path: Path) -> None:
     require_memory_for("public")
     result = run_interop("private", "public", tmp_path, limit_s=LIMIT_S)
