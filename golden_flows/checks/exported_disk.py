@@ -11,8 +11,21 @@ from golden_flows.model.image_facts import ExportFacts
 from golden_flows.model.residue import RENEWED
 
 KEPT = frozenset(
-    "hw_disk_bus hw_vif_model hw_scsi_model hw_firmware_type hw_machine_type hw_rng_model hw_qemu_guest_agent "  # noqa: SIM905
-    "hw_vif_multiqueue_enabled img_config_drive os_type os_distro os_admin_user os_secure_boot".split()
+    (
+        "hw_disk_bus",
+        "hw_vif_model",
+        "hw_scsi_model",
+        "hw_firmware_type",
+        "hw_machine_type",
+        "hw_rng_model",
+        "hw_qemu_guest_agent",
+        "hw_vif_multiqueue_enabled",
+        "img_config_drive",
+        "os_type",
+        "os_distro",
+        "os_admin_user",
+        "os_secure_boot",
+    )
 )
 """Properties by which the next cloud knows how to run the image. Source: nova's image metadata, ``ImageMetaProps``."""
 GIB = 1 << 30
