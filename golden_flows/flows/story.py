@@ -67,7 +67,8 @@ chmod 755 /etc/rc.local
 """
 
 _FIRST_LINES = b"#!/bin/sh\nset -eu\n"
-_NEEDS_APP = "[ -d /srv/anne/www ]\n"
+_NEEDS_APP = "[ -x /srv/anne/start ]\n"
+"""Not her app's folder: a cloud that puts files into guests makes that for the nonce, whatever has travelled."""
 _RAW_TAIL = bytes([0x00, 0xFF, 0x0D, 0x80, 0x0A])
 """Bytes that no text encoding survives, after the script has ended: UD-1 sees re-encoding."""
 
