@@ -42,6 +42,8 @@ class Record:
     claims: tuple[Claim, ...]
     blocked: tuple[str, ...] = ()
     """What was to be blocked; exactly this."""
+    unseen: tuple[str, ...] = ()
+    """What was to be broken, because it cannot be found out beside these faults; exactly this."""
     variants: tuple[str, ...] = ()
     """``CLOUD:VARIANT``: no claim, but that nothing fails by them."""
     image: str | None = None
@@ -94,6 +96,7 @@ def record_of(flow: Flow, folder: Path, document: Mapping[str, Any], *, commit: 
         dst=flow.dst,
         claims=claims_of(flow),
         blocked=tuple(sorted(flow.blocked)),
+        unseen=tuple(sorted(flow.unseen)),
         variants=flow.variants,
         image=flow.image,
         options=flow.options,
@@ -163,7 +166,10 @@ def _unexpected(record: Record, failed: set[str]) -> list[str]:
     blocked, awaited = set(record.ended("blocked")), set(record.blocked) - failed
     told = [f"{one} was blocked" for one in sorted(blocked - awaited)]
     told += [f"{one} was not blocked" for one in sorted(awaited - blocked)]
-    told += [f"{one} ended as {record.not_passed[one]}" for one in record.ended("broken", "not-run")]
+    broken = set(record.ended("broken"))
+    told += [f"{one} ended as broken" for one in sorted(broken - set(record.unseen))]
+    told += [f"{one} did not end as broken" for one in sorted(set(record.unseen) - broken)]
+    told += [f"{one} ended as not-run" for one in record.ended("not-run")]
     expected = 1 if failed - set(record.advisory) else 0
     if not told and record.exit_code != expected:
         told.append(f"the exit code was {record.exit_code}, not {expected}")

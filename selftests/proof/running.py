@@ -43,6 +43,7 @@ def run_flow(flow: Flow, out: Path) -> Record:
             dst=flow.dst,
             claims=claims_of(flow),
             blocked=tuple(sorted(flow.blocked)),
+            unseen=tuple(sorted(flow.unseen)),
             variants=flow.variants,
             image=flow.image,
             options=flow.options,
@@ -86,7 +87,8 @@ def read_records(folders: Iterable[Path]) -> Iterator[Record]:
 
 def judged_by(flow: Flow, record: Record) -> Record:
     """What a run of this flow's faults showed, held against what the table claims now."""
-    return replace(record, claims=claims_of(flow), blocked=tuple(sorted(flow.blocked)))
+    blocked, unseen = tuple(sorted(flow.blocked)), tuple(sorted(flow.unseen))
+    return replace(record, claims=claims_of(flow), blocked=blocked, unseen=unseen)
 
 
 def is_run_of(flow: Flow, record: Record) -> bool:

@@ -73,6 +73,13 @@ def test_what_else_is_not_as_it_was_to_be_is_told(changes: dict[str, str], told:
     assert told in judge(ending(changes)).troubles
 
 
+def test_what_cannot_be_found_out_beside_a_fault_is_exactly_what_was_said() -> None:
+    unseen = replace(ending({"AP-2": "broken"}), unseen=("AP-2",))
+    assert judge(unseen).troubles == ()
+    assert "AP-2 did not end as broken" in judge(replace(ending({"AP-2": "pass"}), unseen=("AP-2",))).troubles
+    assert "AP-3 ended as broken" in judge(replace(ending({"AP-3": "broken"}), unseen=("AP-2",))).troubles
+
+
 def test_a_check_that_fails_need_not_be_blocked_as_well() -> None:
     blocked = replace(AS_CLAIMED, claims=(Claim(fault="a:b", must_fail=("N2-1", "N2-4", "N2-5", "MD-12")),))
     assert judge(replace(blocked, not_passed={**blocked.not_passed, "N2-4": "fail"})).troubles == ()
